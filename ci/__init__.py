@@ -1,0 +1,1 @@
+"""What builds, checks and brings up the platform: one step per module, run as `python -m ci.<step>`."""

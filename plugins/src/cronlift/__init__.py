@@ -1,0 +1,1 @@
+"""Run Kubernetes Jobs from Airflow without a worker."""
