@@ -1,0 +1,73 @@
+# The only door for people and for CI. Each recipe calls one step of ci/; `make` alone prints help.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3#       Python >= 3.11 that makes .venv
+CLUSTER ?= auto#         auto | kind | embedded
+DAG ?=#                  make run DAG=demo__import_rates
+TEAM ?=#                 make logs TEAM=demo
+INSTALL ?= 1#            0: only print the distribution packages that are missing
+YES ?=#                  1: really do what make reset announces
+ARGS ?=#                 further words for the step (make test ARGS="-k browser")
+export CLUSTER INSTALL YES
+
+step := .venv/bin/python -m ci
+
+##@ Use
+.PHONY: help up status run logs ui
+help: ## Print this help.
+	@$(PYTHON) ci/make_help.py $(MAKEFILE_LIST)
+
+up: .venv ## Bring the whole platform up (or back), run the demo jobs, print URL and login.
+	@$(step).up $(ARGS)
+
+status: .venv ## Say what runs and what does not.
+	@$(step).status $(ARGS)
+
+run: .venv ## Run one DAG now and follow it (DAG=demo__import_rates).
+	@$(step).run_dag $(DAG) $(ARGS)
+
+logs: .venv ## Print the logs of the platform's pods.
+	@$(step).logs $(ARGS)
+
+ui: .venv ## Print the address and login of the UI, and open it where there is a browser.
+	@$(step).ui $(ARGS)
+
+##@ End
+.PHONY: down reset
+down: .venv ## Remove the cluster and everything it left on this machine.
+	@$(step).down $(ARGS)
+
+reset: .venv ## Forget database, runs and logs, then bring up anew (YES=1; without it, says what is lost).
+	@$(step).reset $(ARGS)
+
+##@ Develop and test
+.PHONY: check test test-live chaos bench fuzz doctor pins
+check: .venv ## Lint, types, unit, DAG and chart tests (< 60 s, no cluster).
+	@$(step).check $(ARGS)
+
+test: .venv ## Every tier that can run here, in its short form.
+	@$(step).test $(ARGS)
+
+test-live: .venv ## The live tiers in their long form.
+	@$(step).test --long live $(ARGS)
+
+chaos: .venv ## Kill parts of the platform while Jobs run (long form).
+	@$(step).test --long chaos $(ARGS)
+
+bench: .venv ## Measure the platform, write build/bench.json (long form).
+	@$(step).test --long bench $(ARGS)
+
+fuzz: .venv ## Property tests with many examples.
+	@$(step).test --long fuzz $(ARGS)
+
+doctor: ## Say what this machine lacks and how to get it.
+	@$(PYTHON) -m ci.doctor $(ARGS)
+
+pins: .venv ## Fill empty digests in versions.env where a registry answers.
+	@$(step).pins $(ARGS)
+
+# Made again when the lock changes; a stamp inside makes it a no-op otherwise.
+.PHONY: .venv
+.venv:
+	@$(PYTHON) -m ci.bootstrap

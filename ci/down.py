@@ -1,0 +1,17 @@
+"""Remove the local platform from this machine: git server, cluster, state; the cache of built things stays."""
+
+from ci.cluster import choose
+from ci.stages import Stage, exit_with_words
+from ci.up import GIT_SERVER
+
+
+def main() -> None:
+    """End what `make up` started; does nothing when nothing is there."""
+    with Stage("Stop the git server"):
+        GIT_SERVER.stop()
+    choose().down()
+
+
+if __name__ == "__main__":
+    with exit_with_words():
+        main()

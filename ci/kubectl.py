@@ -1,0 +1,19 @@
+"""kubectl against this clone's cluster, never against another context."""
+
+import json
+from typing import Any
+
+from ci.paths import KUBECONFIG
+from ci.process import run
+from ci.tools import tool
+
+
+def kubectl(*words: str, stdin: str | None = None, timeout_seconds: float = 60) -> str:
+    """Run kubectl with this clone's kubeconfig and return what it printed."""
+    return run(tool("kubectl"), f"--kubeconfig={KUBECONFIG}", *words, stdin=stdin, timeout_seconds=timeout_seconds)
+
+
+def get(kind: str, *words: str) -> Any:
+    """Return `kubectl get KIND ... -o json` as an object; a missing single object is None."""
+    output = kubectl("get", kind, *words, "--output=json", "--ignore-not-found")
+    return json.loads(output) if output.strip() else None

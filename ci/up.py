@@ -1,0 +1,52 @@
+"""Bring the whole platform up, or back: cluster, images, git, chart, demo jobs. Every step is a no-op when done."""
+
+import sys
+import time
+
+from ci import demo, release
+from ci.cluster import choose
+from ci.daemons import Daemon
+from ci.git_server import NAME as REPOSITORY
+from ci.git_server import PORT as GIT_PORT
+from ci.images import build
+from ci.paths import LOGS, ROOT, STATE
+from ci.stages import Stage, exit_with_words
+
+GIT_SERVER = Daemon("git-server", STATE / "git", LOGS / "git-server.log")
+
+
+def main() -> None:
+    """Run every step and print URL, login and the demo jobs' results; exit 1 when one of them failed."""
+    started = time.monotonic()
+    release.check_teams_file()
+    cluster = choose()
+    cluster.up()
+    images = build()
+    with Stage("Load the images into the node"):
+        references = cluster.load(images)
+    address = cluster.host_address()
+    with Stage("Serve the working tree over git"):
+        GIT_SERVER.start([sys.executable, "-m", "ci.git_server", "--listen", address])
+    with Stage("Install the chart"):
+        release.install(references, f"git://{address}:{GIT_PORT}/{REPOSITORY}")
+    with Stage("Wait until all is healthy", expected_seconds=90) as stage:
+        release.wait_ready(stage)
+    airflow = release.login()
+    files = sorted(path.stem for path in (ROOT / "dags/demo").glob("*.py"))
+    dag_ids = [f"{demo.PREFIX}{stem}" for stem in files]
+    with Stage("Wait for the demo DAGs") as stage:
+        demo.wait_for_dags(airflow, files, stage)
+    results = demo.last_results(airflow, dag_ids)
+    if len(results) < len(dag_ids) or any(result.state != "success" for result in results):
+        with Stage("Run the demo jobs", expected_seconds=30) as stage:
+            results = demo.run_all(airflow, dag_ids, stage)
+    print(f"\nDemo jobs\n{demo.table(results)}")
+    print(f"\nUI    {release.URL}\nLogin {release.ADMIN} / {release.password()}")
+    print(f"\nUp after {time.monotonic() - started:.0f} s. Next: make run DAG={dag_ids[0]}")
+    if any(result.state != "success" for result in results):
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    with exit_with_words():
+        main()
