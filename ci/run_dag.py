@@ -7,7 +7,11 @@ from datetime import UTC, datetime
 from ci import release
 from ci.airflow_api import FINISHED, POLL_SECONDS, Airflow, ApiError
 from ci.errors import UserError
-from ci.stages import exit_with_words
+from ci.paths import ROOT
+from ci.stages import Stage, exit_with_words, wait_until
+
+KNOWN_TIMEOUT_SECONDS = 60
+"""An edit takes the git-sync period, the bundle's refresh and a parse: about 10 s when nothing is wrong."""
 
 
 def follow(airflow: Airflow, dag_id: str, run_id: str) -> str:
@@ -31,18 +35,46 @@ def follow(airflow: Airflow, dag_id: str, run_id: str) -> str:
         time.sleep(POLL_SECONDS)
 
 
+def wait_known(airflow: Airflow, dag_id: str) -> None:
+    """Wait for a DAG that a file of the working tree names but Airflow has not parsed yet.
+
+    Args:
+        airflow: Where to look.
+        dag_id: The DAG.
+
+    Raises:
+        UserError: No file names it, or its file does not import.
+        CiError: It does not show up in time.
+    """
+    files = [path for path in (ROOT / "dags").rglob("*.py") if dag_id in path.read_text(errors="replace")]
+
+    def missing() -> str | None:
+        if dag_id in (known := airflow.dag_ids()):
+            return None
+        broken = [line for line in airflow.import_errors() if any(path.name in line for path in files)]
+        if broken:
+            raise UserError(
+                f"The file of DAG {dag_id} does not import", broken, cure="Correct it and say the same again."
+            )
+        if not files:
+            raise UserError(
+                f"There is no DAG {dag_id}",
+                sorted(known),
+                cure=f"No file below dags/ names it. Say one of these: make run DAG={min(known, default='...')}",
+            )
+        return f"{files[0].relative_to(ROOT)} to reach Airflow"
+
+    with Stage(f"Look for {dag_id}") as stage:
+        wait_until(stage, missing, timeout_seconds=KNOWN_TIMEOUT_SECONDS)
+
+
 def main() -> None:
-    """Run the DAG that is named; exit 0 when it succeeded, 1 when not, 2 when there is no such DAG."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("dag_id", nargs="?", metavar="DAG")
+    """Run the DAG that is named; exit 0 when it succeeded, 1 when not, 2 when none was named."""
+    parser = argparse.ArgumentParser(description=__doc__, prog="make run DAG=")
+    parser.add_argument("dag_id", metavar="DAG", help="its id, <team>__<name>")
     dag_id = parser.parse_args().dag_id
     airflow = release.login()
-    if dag_id not in (known := airflow.dag_ids()):
-        raise UserError(
-            f"There is no DAG {dag_id!r}" if dag_id else "No DAG was named",
-            [*airflow.import_errors(), *sorted(known)],
-            cure="Say one of them: make run DAG=" + (min(known) if known else "<team>__<name>"),
-        )
+    wait_known(airflow, dag_id)
     run_id = "run__" + datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     airflow.trigger(dag_id, run_id)
     state = follow(airflow, dag_id, run_id)
