@@ -1,0 +1,216 @@
+{{/*
+cronlift.component: a Deployment of Airflow. Scope, a dict:
+  root       $
+  component  "scheduler", for names and labels
+  values     the component's block of values.yaml (replicas, resources, ...)
+  settings   its group in _settings.tpl
+  args       the command's words
+  secrets    keys that it needs beside the database ("fernet", "api", "jwt")
+  ports      port name -> number
+  health     "path" and "port" of an HTTP probe, or "job", Airflow's job type for the heartbeat probe
+  git        true: a git-sync sidecar, and DAGs under /git
+  logs       true: mounts the shared logs volume
+  token      true: mounts its account's token
+  password   true: an init container writes the login file
+Pods with the shared volume stay on one node unless it is ReadWriteMany.
+*/}}
+{{- define "cronlift.component" -}}
+{{- $values := .values }}
+{{- $name := printf "%s-%s" (include "cronlift.fullname" .root) .component }}
+{{- $shared := and .logs (ne .root.Values.logs.volume.accessMode "ReadWriteMany") -}}
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  {{- include "cronlift.metadata" (dict "root" .root "component" .component "name" $name) | nindent 2 }}
+spec:
+  replicas: {{ $values.replicas }}
+  revisionHistoryLimit: 3
+  selector:
+    matchLabels:
+      {{- include "cronlift.selectorLabels" . | nindent 6 }}
+  strategy:
+    # Two of a kind may overlap (Airflow allows it); none may be missing while the old one drains.
+    rollingUpdate: {maxSurge: 1, maxUnavailable: 0}
+  template:
+    metadata:
+      labels:
+        {{- include "cronlift.selectorLabels" . | nindent 8 }}
+        {{- if $shared }}
+        cronlift.dev/logs-volume: {{ include "cronlift.logs.claimName" .root }}
+        {{- end }}
+      annotations:
+        # Only the scripts that this pod runs; its settings are in the template itself.
+        checksum/scripts: {{ include "cronlift.component.scripts" . | sha256sum | trunc 16 | quote }}
+        kubectl.kubernetes.io/default-container: {{ .component }}
+    spec:
+      serviceAccountName: {{ $name }}
+      automountServiceAccountToken: false
+      # Service links would add a dozen variables per Service of the namespace.
+      enableServiceLinks: false
+      terminationGracePeriodSeconds: {{ $values.terminationGracePeriodSeconds }}
+      {{- with .root.Values.imagePullSecrets }}
+      imagePullSecrets:
+        {{- toYaml . | nindent 8 }}
+      {{- end }}
+      securityContext:
+        {{- include "cronlift.pod.securityContext" (dict "user" 50000 "group" 0) | nindent 8 }}
+      {{- if $shared }}
+      affinity:
+        podAffinity:
+          requiredDuringSchedulingIgnoredDuringExecution:
+            - topologyKey: kubernetes.io/hostname
+              labelSelector:
+                matchLabels:
+                  cronlift.dev/logs-volume: {{ include "cronlift.logs.claimName" .root }}
+      {{- end }}
+      initContainers:
+        {{- if .git }}
+        {{- include "cronlift.gitSync.container" .root | nindent 8 }}
+        {{- end }}
+        {{- if .password }}
+        {{- include "cronlift.component.password" . | nindent 8 }}
+        {{- end }}
+        {{- include "cronlift.wait" (dict "root" .root "migrated" true) | nindent 8 }}
+      containers:
+        - name: {{ .component }}
+          {{- include "cronlift.container.image" .root.Values.images.airflow | nindent 10 }}
+          # tini without -g: a SIGTERM reaches Airflow only, which lets its running tasks finish (drain).
+          command: [tini, --]
+          args: {{ .args | toJson }}
+          env:
+            {{- include "cronlift.env" . | nindent 12 }}
+          {{- with .ports }}
+          ports:
+            {{- range $port, $number := . }}
+            - {name: {{ $port }}, containerPort: {{ $number }}}
+            {{- end }}
+          {{- end }}
+          {{- include "cronlift.component.probes" . | nindent 10 }}
+          securityContext:
+            {{- include "cronlift.container.securityContext" . | nindent 12 }}
+          resources:
+            {{- toYaml $values.resources | nindent 12 }}
+          volumeMounts:
+            - {name: tmp, mountPath: /tmp}
+            - {name: logs, mountPath: /opt/airflow/logs}
+            - {name: scripts, mountPath: /opt/cronlift, readOnly: true}
+            {{- if .git }}
+            - {name: git, mountPath: /git, readOnly: true}
+            {{- end }}
+            {{- if .password }}
+            - {name: auth, mountPath: /run/auth}
+            {{- end }}
+            {{- if .token }}
+            {{- include "cronlift.token.mount" . | nindent 12 }}
+            {{- end }}
+      volumes:
+        - name: tmp
+          emptyDir: {}
+        - name: logs
+          {{- if .logs }}
+          persistentVolumeClaim:
+            claimName: {{ include "cronlift.logs.claimName" .root }}
+          {{- else }}
+          emptyDir: {}
+          {{- end }}
+        - name: scripts
+          configMap:
+            name: {{ include "cronlift.scripts.fullname" .root }}
+        {{- include "cronlift.keys.volume" .root | nindent 8 }}
+        {{- if .git }}
+        {{- include "cronlift.gitSync.volumes" .root | nindent 8 }}
+        {{- end }}
+        {{- if .password }}
+        - name: auth
+          emptyDir: {medium: Memory, sizeLimit: 1Mi}
+        - name: password
+          secret:
+            secretName: {{ include "cronlift.secret.name" .root }}
+            defaultMode: 0440
+            items:
+              - {key: admin-password, path: password}
+        {{- end }}
+        {{- if .token }}
+        {{- include "cronlift.token.volume" . | nindent 8 }}
+        {{- end }}
+{{- end }}
+
+{{/*
+cronlift.component.probes: a startup probe of ten minutes (a slow machine is no fault), then a liveness probe that
+needs two minutes of silence. Exec probes start a 0.1 s script, never `airflow jobs check` (seconds of CPU).
+Scope: that of cronlift.component.
+*/}}
+{{- define "cronlift.component.probes" -}}
+{{- $exec := printf `exec: {command: [python, /opt/cronlift/heartbeat_age.py, %s, "90"]}` (.health.job | default "") }}
+{{- $http := printf `httpGet: {path: %s, port: %s}` (.health.path | default "") (.health.port | default "") }}
+{{- $check := ternary $exec $http (hasKey .health "job") -}}
+startupProbe:
+  {{ $check }}
+  periodSeconds: 2
+  timeoutSeconds: 10
+  failureThreshold: 300
+livenessProbe:
+  {{ $check }}
+  periodSeconds: 30
+  timeoutSeconds: 20
+  failureThreshold: 4
+{{- if eq (.health.port | default "") "http" }}
+readinessProbe:
+  {{ $check }}
+  periodSeconds: 5
+  timeoutSeconds: 10
+  failureThreshold: 3
+{{- end }}
+{{- end }}
+
+{{/* cronlift.component.password: the init container that writes Airflow's login file. Scope: that of cronlift.component. */}}
+{{- define "cronlift.component.password" -}}
+- name: write-passwords
+  {{- include "cronlift.container.image" .root.Values.images.airflow | nindent 2 }}
+  command: [python, /opt/cronlift/write_passwords.py, {{ .root.Values.admin.username | quote }}, /run/password/password, /run/auth/passwords.json]
+  securityContext:
+    {{- include "cronlift.container.securityContext" . | nindent 4 }}
+  resources:
+    {{- include "cronlift.resources.light" . | nindent 4 }}
+  volumeMounts:
+    - {name: scripts, mountPath: /opt/cronlift, readOnly: true}
+    - {name: password, mountPath: /run/password, readOnly: true}
+    - {name: auth, mountPath: /run/auth}
+{{- end }}
+
+{{/* cronlift.component.scripts: contents of the scripts that a component runs, for its checksum. Scope: that of cronlift.component. */}}
+{{- define "cronlift.component.scripts" -}}
+{{ .root.Files.Get "files/wait_for_database.py" }}
+{{- if hasKey .health "job" }}{{ .root.Files.Get "files/heartbeat_age.py" }}{{ end }}
+{{- if .password }}{{ .root.Files.Get "files/write_passwords.py" }}{{ end }}
+{{- end }}
+
+{{/*
+cronlift.job: a plain Job whose name ends in the hash of its own Pod: the same settings are the same Job (nothing to
+do), others are a new one. No hook, so that `--wait`, Argo CD and Flux cannot deadlock on it.
+Scope: dict "root" $ "component" "migrate" "pod" the Pod's spec as text.
+*/}}
+{{- define "cronlift.job" -}}
+{{- $hash := printf "%s%s" .pod (.scripts | default "") | sha256sum | trunc 10 -}}
+apiVersion: batch/v1
+kind: Job
+metadata:
+  {{- include "cronlift.metadata" (dict "root" .root "component" .component "name" (printf "%s-%s-%s" (include "cronlift.fullname" .root) .component $hash)) | nindent 2 }}
+spec:
+  backoffLimit: 20
+  template:
+    metadata:
+      labels:
+        {{- include "cronlift.selectorLabels" . | nindent 8 }}
+    spec:
+      {{- .pod | nindent 6 }}
+{{- end }}
+
+{{/* cronlift.serviceAccount: an account without a token in its pods. Scope: dict "root" $ "component" "scheduler". */}}
+{{- define "cronlift.serviceAccount" -}}
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  {{- include "cronlift.metadata" (dict "root" .root "component" .component "name" (printf "%s-%s" (include "cronlift.fullname" .root) .component)) | nindent 2 }}
+automountServiceAccountToken: false
+{{- end }}

@@ -1,0 +1,35 @@
+{{/* Names of everything. One helper per resource name, so that a rename is one edit. Scope of all: the root ($). */}}
+
+{{/* cronlift.name: the application's name in labels. */}}
+{{- define "cronlift.name" -}}cronlift{{- end }}
+
+{{/* cronlift.fullname: prefix of all names: the release's name, with "-cronlift" unless it says so already. */}}
+{{- define "cronlift.fullname" -}}
+{{- if contains "cronlift" .Release.Name }}{{ .Release.Name | trunc 40 | trimSuffix "-" }}
+{{- else }}{{ printf "%s-cronlift" (.Release.Name | trunc 31 | trimSuffix "-") }}{{ end }}
+{{- end }}
+
+{{- define "cronlift.apiServer.fullname" -}}{{ include "cronlift.fullname" . }}-api-server{{- end }}
+{{- define "cronlift.scheduler.fullname" -}}{{ include "cronlift.fullname" . }}-scheduler{{- end }}
+{{- define "cronlift.dagProcessor.fullname" -}}{{ include "cronlift.fullname" . }}-dag-processor{{- end }}
+{{- define "cronlift.triggerer.fullname" -}}{{ include "cronlift.fullname" . }}-triggerer{{- end }}
+{{- define "cronlift.migrate.fullname" -}}{{ include "cronlift.fullname" . }}-migrate{{- end }}
+{{- define "cronlift.bootstrap.fullname" -}}{{ include "cronlift.fullname" . }}-bootstrap{{- end }}
+{{- define "cronlift.postgres.fullname" -}}{{ include "cronlift.fullname" . }}-postgres{{- end }}
+{{- define "cronlift.scripts.fullname" -}}{{ include "cronlift.fullname" . }}-scripts{{- end }}
+{{- define "cronlift.test.fullname" -}}{{ include "cronlift.fullname" . }}-test{{- end }}
+
+{{/* cronlift.secret.name: the Secret that holds the keys: yours, or the one that the bootstrap Job fills. */}}
+{{- define "cronlift.secret.name" -}}
+{{ .Values.secrets.existingSecret | default (printf "%s-secrets" (include "cronlift.fullname" .)) }}
+{{- end }}
+
+{{/* cronlift.logs.claimName: the claim of the shared logs volume. */}}
+{{- define "cronlift.logs.claimName" -}}
+{{ .Values.logs.volume.existingClaim | default (printf "%s-logs" (include "cronlift.fullname" .)) }}
+{{- end }}
+
+{{/* cronlift.image: a reference from images.<x>; with a digest the tag is only for the reader. Scope: the map {repository, tag, digest}. */}}
+{{- define "cronlift.image" -}}
+{{ .repository }}{{ with .tag }}:{{ . }}{{ end }}{{ with .digest }}@{{ . }}{{ end }}
+{{- end }}

@@ -1,0 +1,44 @@
+{{/*
+cronlift.network.peer: pods of the release as a policy peer. Scope: dict "root" $ "component" "scheduler".
+cronlift.network.policy: head of a component's policy. Scope: the same.
+*/}}
+{{- define "cronlift.network.peer" -}}
+podSelector:
+  matchLabels:
+    {{- include "cronlift.selectorLabels" . | nindent 4 }}
+{{- end }}
+
+{{- define "cronlift.network.policy" -}}
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  {{- include "cronlift.metadata" (dict "root" .root "component" .component "name" (printf "%s-%s" (include "cronlift.fullname" .root) .component)) | nindent 2 }}
+spec:
+  {{- include "cronlift.network.peer" . | nindent 2 }}
+{{- end }}
+
+{{/* cronlift.network.database: egress to the database; an external one may be anywhere. Scope: the root. */}}
+{{- define "cronlift.network.database" -}}
+{{- if .Values.postgres.enabled }}
+- to:
+    - {{- include "cronlift.network.peer" (dict "root" . "component" "postgres") | nindent 6 }}
+  ports: [{port: 5432}]
+{{- else }}
+- ports: [{port: {{ .Values.database.port }}}]
+{{- end }}
+{{- end }}
+
+{{/* cronlift.network.kubernetesApi: egress to the Kubernetes API, whose address no chart can know. Scope: the root. */}}
+{{- define "cronlift.network.kubernetesApi" -}}
+- ports:
+    {{- range .Values.networkPolicy.kubernetesApiPorts }}
+    - {port: {{ . }}}
+    {{- end }}
+{{- end }}
+
+{{/* cronlift.network.extra: egress that the user adds for the pods in which team code or notifications run. Scope: the root. */}}
+{{- define "cronlift.network.extra" -}}
+{{- with .Values.networkPolicy.extraEgress }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}

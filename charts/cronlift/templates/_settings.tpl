@@ -1,0 +1,78 @@
+{{/*
+cronlift.bundles: [dag_processor] dag_bundle_config_list: one bundle per team, named as the team.
+Scope: the root. Trap: a bundle that vanishes from this list makes its DAGs stale.
+*/}}
+{{- define "cronlift.bundles" -}}
+{{- $bundles := list }}
+{{- range $team, $settings := .Values.teams }}
+  {{- $kwargs := dict "path" (printf "/git/current/%s" $settings.path) "refresh_interval" $.Values.dagProcessor.refreshIntervalSeconds }}
+  {{- $bundles = append $bundles (dict "name" $team "classpath" "airflow.dag_processing.bundles.local.LocalDagBundle" "kwargs" $kwargs) }}
+{{- end }}
+{{- $bundles | toJson }}
+{{- end }}
+
+{{/* cronlift.teams.json: CRONLIFT_TEAMS, what the operator knows about each team. Scope: the root. */}}
+{{- define "cronlift.teams.json" -}}
+{{- $teams := dict }}
+{{- range $team, $settings := .Values.teams }}
+  {{- $_ := set $teams $team (dict "namespace" $settings.namespace "serviceAccount" "cronlift-job") }}
+{{- end }}
+{{- $teams | toJson }}
+{{- end }}
+
+{{/* cronlift.settings.<group>: Airflow's settings as env names, a YAML map per group of readers. Scope: the root. */}}
+{{- define "cronlift.settings.common" -}}
+# Every setting comes from the environment; without this Airflow writes a file of defaults at each start.
+AIRFLOW_CONFIG: /dev/null
+AIRFLOW__CORE__EXECUTOR: LocalExecutor
+AIRFLOW__CORE__LOAD_EXAMPLES: "False"
+AIRFLOW__CORE__DAGS_FOLDER: /git/current
+# The UI fetches logs from pods by this name; a Deployment's host name does not resolve, its address does.
+AIRFLOW__CORE__HOSTNAME_CALLABLE: airflow.utils.net.get_host_ip_address
+AIRFLOW__CORE__EXECUTION_API_SERVER_URL: http://{{ include "cronlift.apiServer.fullname" . }}:8080/execution/
+AIRFLOW__LOGGING__COLORED_CONSOLE_LOG: "False"
+{{- with .Values.apiServer.baseUrl }}
+AIRFLOW__API__BASE_URL: {{ . }}
+{{- end }}
+CRONLIFT_DEPLOYMENT: {{ .Release.Namespace }}/{{ .Release.Name }}
+CRONLIFT_TEAMS: {{ include "cronlift.teams.json" . | quote }}
+CRONLIFT_JOB_IMAGES: {{ .Values.jobImages | toJson | quote }}
+{{- end }}
+
+{{/* The user's own settings, `config:`; they win over the chart's. */}}
+{{- define "cronlift.settings.config" -}}
+{{- range $section, $options := .Values.config }}
+{{- range $option, $value := $options }}
+AIRFLOW__{{ $section | upper }}__{{ $option | upper }}: {{ $value | toString | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "cronlift.settings.apiServer" -}}
+AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS: {{ .Values.admin.username }}:admin
+AIRFLOW__API__WORKERS: {{ .Values.apiServer.workers | quote }}
+AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE: /run/auth/passwords.json
+{{- end }}
+
+{{- define "cronlift.settings.scheduler" -}}
+AIRFLOW__CORE__PARALLELISM: {{ .Values.scheduler.parallelism | quote }}
+AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK: "True"
+AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST: {{ include "cronlift.bundles" . | quote }}
+{{- end }}
+
+{{- define "cronlift.settings.dagProcessor" -}}
+AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST: {{ include "cronlift.bundles" . | quote }}
+AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL: "1"
+# A changed file is parsed at once whatever this says; it is how often unchanged ones are parsed again.
+AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL: {{ .Values.dagProcessor.reparseSeconds | quote }}
+AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES: {{ .Values.dagProcessor.parsingProcesses | quote }}
+# Otherwise a second commit to a file within 30 s is parsed but not stored.
+AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL: "0"
+AIRFLOW__LOGGING__DAG_PROCESSOR_LOG_TARGET: stdout
+{{- end }}
+
+{{- define "cronlift.settings.triggerer" -}}
+AIRFLOW__TRIGGERER__CAPACITY: {{ .Values.triggerer.capacity | quote }}
+{{- end }}
+
+{{- define "cronlift.settings.migrate" -}}{{- end }}
