@@ -22,8 +22,6 @@ Scope: the root. Trap: a bundle that vanishes from this list makes its DAGs stal
 
 {{/* cronlift.settings.<group>: Airflow's settings as env names, a YAML map per group of readers. Scope: the root. */}}
 {{- define "cronlift.settings.common" -}}
-# Every setting comes from the environment; without this Airflow writes a file of defaults at each start.
-AIRFLOW_CONFIG: /dev/null
 AIRFLOW__CORE__EXECUTOR: LocalExecutor
 AIRFLOW__CORE__LOAD_EXAMPLES: "False"
 AIRFLOW__CORE__DAGS_FOLDER: /git/current
