@@ -13,10 +13,21 @@ def pins() -> dict[str, str]:
     Raises:
         UserError: A line is not NAME=value, or a name is given twice; all such lines at once.
     """
+    return parse((ROOT / "versions.env").read_text())
+
+
+def parse(text: str) -> dict[str, str]:
+    """Return every pin of a versions.env.
+
+    Args:
+        text: Its lines: NAME=value, comments, empty ones.
+
+    Raises:
+        UserError: As `pins`.
+    """
     found: dict[str, str] = {}
     faults: list[str] = []
-    path = ROOT / "versions.env"
-    for number, line in enumerate(path.read_text().splitlines(), start=1):
+    for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.startswith("#"):
             continue
         name, equals, value = line.partition("=")

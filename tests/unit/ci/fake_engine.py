@@ -46,6 +46,8 @@ def add(state: dict, name: str, *, labels: dict | None = None, mounts: dict | No
 
 def docker(words: list[str], state: dict) -> None:
     match words:
+        case ["info", "--format", "{{json .}}"]:
+            print(json.dumps({"CgroupVersion": "2", "MemoryLimit": True, "PidsLimit": True, "CPUShares": True}))
         case ["info", *_]:
             print("28.2.2")
         case ["container", "inspect", name]:

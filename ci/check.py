@@ -1,0 +1,178 @@
+"""Everything that needs no cluster: python -m ci.check [--only NAME...] [--json]; the same on a laptop and in CI.
+
+Each check is one command, run from the root; a failing one shows that command, ready to paste, and what it printed.
+"""
+
+import argparse
+import concurrent.futures
+import json
+import os
+import shlex
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ci import paths
+from ci.errors import UserError
+from ci.repo_files import matching, repo_files, shell_scripts
+from ci.stages import exit_with_words
+
+BIN = Path(sys.executable).parent
+"""Where the lock's programs are: beside the Python that runs this."""
+
+AT_ONCE = max(2, os.cpu_count() or 1)
+TIMEOUT_SECONDS = 300.0
+
+
+@dataclass(frozen=True)
+class Check:
+    """One command that says whether one thing is right.
+
+    Attributes:
+        name: As printed and as `--only` takes it.
+        command: What runs, from the root; empty when there is nothing to look at.
+    """
+
+    name: str
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a check: `passed`, `failed` or `nothing to check`."""
+
+    name: str
+    verdict: str
+    seconds: float
+    command: str
+    output: str
+
+
+def main() -> None:
+    """Run the checks, print a line for each, then every failure in full; exit 1 when there is one."""
+    parser = argparse.ArgumentParser(prog="make check", description=__doc__)
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="run these alone")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON on stdout")
+    options = parser.parse_args()
+    started = time.monotonic()
+    chosen = choose(checks(paths.ROOT), options.only)
+    results = run_all(chosen, paths.ROOT, quiet=options.json)
+    failed = [result for result in results if result.verdict == "failed"]
+    if options.json:
+        print(json.dumps([asdict(result) for result in results], indent=2))
+    else:
+        for result in failed:
+            print(f"\n{render_failure(result)}")
+        passed = sum(result.verdict == "passed" for result in results)
+        words = f"{len(failed)} of {len(results)} checks failed" if failed else f"{passed} checks passed"
+        print(f"\n{words} in {time.monotonic() - started:.0f} s.", end=" ")
+        print("Next: paste a command from above" if failed else "Next: make test")
+    if failed:
+        raise SystemExit(1)
+
+
+def checks(root: Path) -> list[Check]:
+    """Return every check, the slow ones first, so that they start first."""
+    files = repo_files(root)
+    python = str(BIN / "python")
+    pytest = (python, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    tests = {folder: matching(files, f"tests/{folder}/*test_*.py") for folder in ("unit", "dags", "chart")}
+    yaml_files = [name for name in matching(files, "*.yaml", "*.yml") if "/templates/" not in name]
+    dockerfiles = matching(files, "*Dockerfile", "*Dockerfile.*")
+    workflows = matching(files, ".github/workflows/*")
+    schema = matching(files, "charts/cronlift/values.schema.json")
+    sources = matching(files, "plugins/src/*.py")
+    contracts = "importlinter" in (root / "pyproject.toml").read_text() or matching(files, ".importlinter")
+    return [
+        Check("unit tests", (*pytest, "tests/unit") if tests["unit"] else ()),
+        Check("types", _given(sources, "mypy")),
+        Check("chart tests", (*pytest, "tests/chart") if tests["chart"] else ()),
+        Check("DAG tests", (*pytest, "tests/dags") if tests["dags"] else ()),
+        Check("workflows", _given(workflows, "actionlint", *workflows)),
+        Check("workflow security", _given(workflows, "zizmor", "--offline", "--quiet", "--no-progress", ".github")),
+        Check("imports", _given(sources if contracts else [], "lint-imports")),
+        Check("lint", _given(["."], "ruff", "check", "--quiet", ".")),
+        Check("format", _given(["."], "ruff", "format", "--check", "--quiet", ".")),
+        Check("yaml", _given(yaml_files, "yamllint", "--strict", *yaml_files)),
+        Check("shell", _given(scripts := shell_scripts(root, files), "shellcheck", "--external-sources", *scripts)),
+        Check("dockerfiles", _given(dockerfiles, "hadolint", *dockerfiles)),
+        Check("teams", _given(schema, "check-jsonschema", "--schemafile", *schema, "teams.yaml")),
+        Check("lock", _given(["uv.lock"], "uv", "lock", "--check", "--quiet")),
+        Check("pins", (python, "-m", "ci.pin_check")),
+        Check("foreign paths", (python, "-m", "ci.foreign_paths")),
+    ]
+
+
+def choose(known: list[Check], names: list[str] | None) -> list[Check]:
+    """Return the named checks, or all.
+
+    Raises:
+        UserError: A name is unknown.
+    """
+    if names is None:
+        return known
+    unknown = sorted(set(names) - {check.name for check in known})
+    if unknown:
+        raise UserError(
+            f"No such check: {', '.join(unknown)}",
+            cure="The checks are: " + ", ".join(repr(check.name) for check in known) + ".",
+        )
+    return [check for check in known if check.name in names]
+
+
+def run_all(chosen: list[Check], root: Path, *, quiet: bool) -> list[Result]:
+    """Run the checks side by side and print a line as each ends."""
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        running = [pool.submit(run_check, check, root) for check in chosen]
+        for future in concurrent.futures.as_completed(running):
+            if not quiet:
+                print(render_line(future.result(), colour=sys.stdout.isatty()), flush=True)
+    return [future.result() for future in running]
+
+
+def run_check(check: Check, root: Path) -> Result:
+    """Run one check to its end."""
+    started = time.monotonic()
+    if not check.command:
+        return Result(check.name, "nothing to check", 0.0, "", "")
+    command = list(check.command)
+    if command[0] == str(BIN / "actionlint"):
+        from ci.tools import tool
+
+        command[0] = str(tool("actionlint"))
+    try:
+        done = subprocess.run(
+            command, cwd=root, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            timeout=TIMEOUT_SECONDS, check=False,
+        )  # fmt: skip
+        code, output = done.returncode, done.stdout.decode(errors="replace")
+    except (OSError, subprocess.TimeoutExpired) as error:
+        code, output = 127, str(error)
+    verdict = "failed" if code else "passed"
+    return Result(check.name, verdict, time.monotonic() - started, shlex.join(command), output)
+
+
+def render_line(result: Result, *, colour: bool) -> str:
+    """Return the one line of a check."""
+    mark, number = {"passed": ("✓", 32), "failed": ("✗", 31)}.get(result.verdict, ("·", 33))
+    shown = f"\033[{number}m{mark}\033[0m" if colour else mark
+    tail = f"{result.seconds:.1f} s" if result.command else result.verdict
+    return f"{shown} {result.name} {tail}"
+
+
+def render_failure(result: Result) -> str:
+    """Return a failed check's command, ready to paste, and its output."""
+    root = f"{paths.ROOT}/"
+    lines = result.output.rstrip().splitlines()
+    return "\n".join([f"✗ {result.name}:", f"  {result.command.replace(root, '')}", *("  " + line for line in lines)])
+
+
+def _given(files: list[str], program: str, *words: str) -> tuple[str, ...]:
+    return (str(BIN / program), *words) if files else ()
+
+
+if __name__ == "__main__":
+    with exit_with_words():
+        main()
