@@ -1,0 +1,3 @@
+module cronlift/ci/tools/pause
+
+go 1.26.0
