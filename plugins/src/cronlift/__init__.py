@@ -1,1 +1,30 @@
-"""Run Kubernetes Jobs from Airflow without a worker."""
+"""Run Kubernetes Jobs from Airflow without a worker.
+
+`from cronlift import KubernetesJobOperator` is all that a DAG file needs. The import itself costs nothing: names are
+looked up when they are first used (PEP 562), so that the DAG processor, which parses every file again and again, loads
+no more than the operator.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cronlift.airflow.operator import KubernetesJobOperator
+    from cronlift.errors import CronliftError
+
+__all__ = ["CronliftError", "KubernetesJobOperator"]
+
+_HOMES = {"CronliftError": "cronlift.errors", "KubernetesJobOperator": "cronlift.airflow.operator"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'cronlift' has no attribute {name!r}; it has {', '.join(__all__)}")
+    from importlib import import_module
+
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

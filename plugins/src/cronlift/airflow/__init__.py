@@ -1,0 +1,1 @@
+"""The adapters to Airflow: settings, operator, trigger, policy."""

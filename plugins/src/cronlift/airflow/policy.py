@@ -1,0 +1,108 @@
+"""Airflow's cluster policy: which DAG belongs to which team. Loaded by the entry point `airflow.policy`.
+
+A team's DAGs come from its own bundle, and Airflow's bundles and the chart's teams are called the same. So a DAG id
+must begin with the name of its bundle: the triggerer then knows from the id alone for whom it acts.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from airflow.policies import hookimpl
+
+from cronlift.airflow import settings
+
+
+@hookimpl
+def dag_policy(dag: Any) -> None:
+    """Refuse a DAG whose id does not begin with its bundle's name and `__`.
+
+    Args:
+        dag: A DAG that was just parsed.
+
+    Raises:
+        AirflowClusterPolicyViolation: It claims another team, or none; it becomes an import error.
+    """
+    if not settings.has_teams():
+        return
+    bundle = bundle_of(Path(dag.fileloc), _bundle_folders())
+    if bundle is None or bundle not in settings.read_teams():
+        return
+    wanted = f"{bundle}{settings.TEAM_SEPARATOR}"
+    if not dag.dag_id.startswith(wanted) or dag.dag_id == wanted:
+        from airflow.exceptions import AirflowClusterPolicyViolation
+
+        name = dag.dag_id.partition(settings.TEAM_SEPARATOR)[2] or dag.dag_id
+        raise AirflowClusterPolicyViolation(
+            f"DAG id {dag.dag_id!r} in {dag.fileloc} does not begin with its team's name. The file belongs to team "
+            f"{bundle!r}: call the DAG {wanted + name!r}, or move the file to the other team's folder."
+        )
+
+
+@hookimpl
+def task_policy(task: Any) -> None:
+    """Check the manifest of a mapped task, whose operator does not exist before it runs.
+
+    Args:
+        task: A task, mapped or not.
+
+    Raises:
+        AirflowClusterPolicyViolation: Its manifest has a fault.
+    """
+    from airflow.sdk.definitions.mappedoperator import MappedOperator
+
+    if not isinstance(task, MappedOperator) or not _is_ours(task.operator_class):
+        return
+    manifest, dag = task.partial_kwargs.get("manifest"), task.get_dag()
+    if manifest is None or dag is None:
+        return
+    from airflow.exceptions import AirflowClusterPolicyViolation
+
+    from cronlift.airflow.checks import check_task
+    from cronlift.errors import CronliftError
+    from cronlift.job.sources import collect
+
+    more = dag.template_searchpath or ()
+    folders = [Path(dag.folder), *(Path(each) for each in ([more] if isinstance(more, str) else more))]
+    try:
+        check_task(collect(manifest, folders), f"task {task.task_id}")
+    except CronliftError as error:
+        raise AirflowClusterPolicyViolation(str(error)) from error
+
+
+def bundle_of(file: Path, folders: dict[str, Path]) -> str | None:
+    """Return the bundle that a DAG file lies in.
+
+    Args:
+        file: Path of the DAG file.
+        folders: Bundle name -> folder.
+
+    Returns:
+        The name of the innermost bundle, or None when the file lies in none.
+    """
+    found = [(len(folder.parts), name) for name, folder in folders.items() if file.is_relative_to(folder)]
+    if not found:
+        resolved = file.resolve()
+        found = [
+            (len(folder.parts), name) for name, folder in folders.items() if resolved.is_relative_to(folder.resolve())
+        ]
+    return max(found)[1] if found else None
+
+
+def _bundle_folders() -> dict[str, Path]:
+    """Read the bundles' folders from Airflow's configuration; bundles without a fixed path are not among them."""
+    from airflow.configuration import conf
+
+    entries = conf.getjson("dag_processor", "dag_bundle_config_list", fallback=[]) or []
+    if not isinstance(entries, list):
+        return {}
+    return {
+        entry["name"]: Path(entry["kwargs"]["path"])
+        for entry in entries
+        if isinstance(entry, dict) and (entry.get("kwargs") or {}).get("path")
+    }
+
+
+def _is_ours(operator_class: Any) -> bool:
+    from cronlift.airflow.operator import KubernetesJobOperator
+
+    return isinstance(operator_class, type) and issubclass(operator_class, KubernetesJobOperator)

@@ -1,0 +1,141 @@
+"""What the chart tells every Airflow Pod about its deployment, read in this module only.
+
+CRONLIFT_DEPLOYMENT   `<namespace>/<release>`; part of every Job's identity
+CRONLIFT_TEAMS        JSON: {"demo": {"namespace": "team-demo", "serviceAccount": "cronlift-job"}}
+CRONLIFT_JOB_IMAGES   JSON: {"legacy": "registry.example/legacy:1.4"}
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cronlift.errors import SettingsError, TeamError
+
+DEPLOYMENT_VARIABLE = "CRONLIFT_DEPLOYMENT"
+TEAMS_VARIABLE = "CRONLIFT_TEAMS"
+IMAGES_VARIABLE = "CRONLIFT_JOB_IMAGES"
+TEAM_SEPARATOR = "__"
+LAUNCHER_ACCOUNT = "cronlift-launcher"
+JOB_ACCOUNT = "cronlift-job"
+
+
+@dataclass(frozen=True)
+class Team:
+    """A team as the chart describes it.
+
+    Args:
+        name: Team name; its bundle and the prefix of its DAG ids are called the same.
+        namespace: Where its Jobs run.
+        service_account: The account of its Pods.
+    """
+
+    name: str
+    namespace: str
+    service_account: str
+
+    @property
+    def launcher(self) -> str:
+        """The user that calls for this team impersonate."""
+        return f"system:serviceaccount:{self.namespace}:{LAUNCHER_ACCOUNT}"
+
+
+def read_deployment(environment: Mapping[str, str] = os.environ) -> str:
+    """Return the deployment's name.
+
+    Raises:
+        SettingsError: It is not set.
+    """
+    value = environment.get(DEPLOYMENT_VARIABLE, "").strip()
+    if not value:
+        raise SettingsError(_missing(DEPLOYMENT_VARIABLE, "cronlift/cronlift"))
+    return value
+
+
+def read_teams(environment: Mapping[str, str] = os.environ) -> dict[str, Team]:
+    """Return the deployment's teams by name.
+
+    Raises:
+        SettingsError: The variable is not set, no JSON, or an entry lacks its namespace.
+    """
+    example = '{"demo": {"namespace": "team-demo", "serviceAccount": "cronlift-job"}}'
+    teams = {}
+    for name, entry in _read_json(TEAMS_VARIABLE, example, environment).items():
+        if not isinstance(entry, dict) or not isinstance(entry.get("namespace"), str):
+            raise SettingsError(_malformed(TEAMS_VARIABLE, f"team {name!r} has no namespace", example))
+        teams[name] = Team(name, entry["namespace"], str(entry.get("serviceAccount") or JOB_ACCOUNT))
+    return teams
+
+
+def read_images(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the deployment's job images by name.
+
+    Raises:
+        SettingsError: The variable is not set, no JSON, or a value is no string.
+    """
+    example = '{"legacy": "registry.example/legacy:1.4"}'
+    images = _read_json(IMAGES_VARIABLE, example, environment)
+    for name, reference in images.items():
+        if not isinstance(reference, str) or not reference:
+            raise SettingsError(_malformed(IMAGES_VARIABLE, f"image {name!r} is {reference!r}, no reference", example))
+    return images
+
+
+def has_images(environment: Mapping[str, str] = os.environ) -> bool:
+    """Tell whether the deployment's images are known here; they are not on a laptop."""
+    return bool(environment.get(IMAGES_VARIABLE, "").strip())
+
+
+def has_teams(environment: Mapping[str, str] = os.environ) -> bool:
+    """Tell whether the deployment's teams are known here; they are not on a laptop."""
+    return bool(environment.get(TEAMS_VARIABLE, "").strip())
+
+
+def team_of(dag_id: str, teams: Mapping[str, Team]) -> Team:
+    """Find the team that a DAG id names.
+
+    Args:
+        dag_id: `<team>__<name>`; the policy has checked at parse time that the DAG's bundle is called the same.
+        teams: The deployment's teams.
+
+    Raises:
+        TeamError: The id has no team prefix, or the team is not known.
+    """
+    name, separator, rest = dag_id.partition(TEAM_SEPARATOR)
+    known = ", ".join(sorted(teams)) or "none"
+    if not separator or not rest:
+        raise TeamError(
+            f"DAG id {dag_id!r} names no team. Write it as <team>__<name>, such as billing__invoices; "
+            f"teams of this deployment: {known}."
+        )
+    if name not in teams:
+        raise TeamError(
+            f"DAG id {dag_id!r} names team {name!r}, which this deployment does not have. "
+            f"Its teams: {known}. Correct the id, or add the team to teams.yaml."
+        )
+    return teams[name]
+
+
+def _read_json(variable: str, example: str, environment: Mapping[str, str]) -> dict[str, Any]:
+    text = environment.get(variable, "").strip()
+    if not text:
+        raise SettingsError(_missing(variable, example))
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise SettingsError(_malformed(variable, f"no JSON ({error})", example)) from error
+    if not isinstance(value, dict):
+        raise SettingsError(_malformed(variable, f"a JSON {type(value).__name__}, not an object", example))
+    return value
+
+
+def _missing(variable: str, example: str) -> str:
+    return (
+        f"Environment variable {variable} is not set. The chart sets it on every Airflow Pod; "
+        f"elsewhere set it yourself, for example {variable}='{example}'."
+    )
+
+
+def _malformed(variable: str, fault: str, example: str) -> str:
+    return f"Environment variable {variable} is malformed: {fault}. It should read like {variable}='{example}'."

@@ -1,0 +1,1 @@
+"""Kubernetes, asynchronously: credentials, client, the shared watch and logs; without Airflow."""

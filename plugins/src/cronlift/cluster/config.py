@@ -1,0 +1,124 @@
+"""Where the cluster is and how to prove who we are.
+
+In a Pod that is three files and two variables, so they are read here: the official `kubernetes` library, which would
+read the same, costs a second of CPU and 60 MiB to import. On a laptop and in tests it is imported, in a thread, for what
+it does best: kubeconfig files with their certificates, exec plugins and tokens.
+"""
+
+import os
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cronlift.errors import ClusterConfigError
+
+ACCOUNT_FOLDER = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+# The kubelet renews a Pod's token at 80 % of its hour; client-go reads the file again every minute.
+TOKEN_MAX_AGE_SECONDS = 60.0
+
+
+@dataclass
+class ClusterConfig:
+    """One cluster and one set of credentials.
+
+    Args:
+        host: URL of the API server, without a slash at the end.
+        ssl_context: How to check its certificate and show ours; None for plain HTTP, which only tests use.
+        read_token: Returns the bearer token; None when the certificate, or nothing, authenticates. Blocking.
+    """
+
+    host: str
+    ssl_context: ssl.SSLContext | None = None
+    read_token: Callable[[], str | None] | None = None
+    _token: str | None = field(default=None, repr=False)
+    _read_at: float = field(default=float("-inf"), repr=False)
+
+    def token(self, *, fresh: bool = False) -> str | None:
+        """Return the bearer token, read again when older than a minute.
+
+        Args:
+            fresh: Read it now, because the API server refused the one we have.
+        """
+        if self.read_token is None:
+            return None
+        now = time.monotonic()
+        if fresh or now - self._read_at > TOKEN_MAX_AGE_SECONDS:
+            self._token, self._read_at = self.read_token(), now
+        return self._token
+
+
+def load_config(environment: Mapping[str, str] = os.environ, account_folder: Path = ACCOUNT_FOLDER) -> ClusterConfig:
+    """Find the cluster: the Pod's own account first, then KUBECONFIG or ~/.kube/config.
+
+    Blocking: call it in a thread.
+
+    Raises:
+        ClusterConfigError: Neither exists, or what exists cannot be read.
+    """
+    if environment.get("KUBERNETES_SERVICE_HOST") and (account_folder / "token").exists():
+        return _in_cluster(environment, account_folder)
+    return _from_kubeconfig(environment.get("KUBECONFIG") or str(Path.home() / ".kube" / "config"))
+
+
+def _in_cluster(environment: Mapping[str, str], folder: Path) -> ClusterConfig:
+    host = environment["KUBERNETES_SERVICE_HOST"]
+    port = environment.get("KUBERNETES_SERVICE_PORT", "443")
+    address = f"[{host}]" if ":" in host else host
+    try:
+        context = ssl.create_default_context(cafile=str(folder / "ca.crt"))
+    except (OSError, ssl.SSLError) as error:
+        raise ClusterConfigError(
+            f"Cannot read the cluster's certificate authority {folder / 'ca.crt'}: {error}. "
+            "Check that the Pod mounts its ServiceAccount token (automountServiceAccountToken)."
+        ) from error
+    return ClusterConfig(f"https://{address}:{port}", context, lambda: _read_token_file(folder / "token"))
+
+
+def _read_token_file(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise ClusterConfigError(f"Cannot read the ServiceAccount token {path}: {error}.") from error
+
+
+def _from_kubeconfig(path: str) -> ClusterConfig:
+    if not any(Path(each).expanduser().is_file() for each in path.split(os.pathsep)):
+        raise ClusterConfigError(
+            f"No Kubernetes cluster: this is no Pod with a ServiceAccount token, and there is no file {path}. "
+            "Set KUBECONFIG to a kubeconfig file."
+        )
+    from kubernetes import client, config
+
+    configuration = client.Configuration()
+    try:
+        config.load_kube_config(config_file=path, client_configuration=configuration)
+    except config.ConfigException as error:
+        raise ClusterConfigError(f"Cannot use the kubeconfig {path}: {error}") from error
+    return ClusterConfig(
+        configuration.host.rstrip("/"), _ssl_context(configuration), lambda: _bearer_token(configuration)
+    )
+
+
+def _bearer_token(configuration: Any) -> str | None:
+    # The getter runs the refresh hook of exec plugins when a token has expired.
+    value = configuration.get_api_key_with_prefix("authorization") or configuration.get_api_key_with_prefix(
+        "BearerToken"
+    )
+    if value:
+        return str(value).removeprefix("Bearer ").strip()
+    return None
+
+
+def _ssl_context(configuration: Any) -> ssl.SSLContext | None:
+    if not configuration.host.startswith("https"):
+        return None
+    context = ssl.create_default_context(cafile=configuration.ssl_ca_cert or None)
+    if not configuration.verify_ssl:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if configuration.cert_file:
+        context.load_cert_chain(configuration.cert_file, configuration.key_file)
+    return context

@@ -1,0 +1,136 @@
+"""Every error that cronlift raises on purpose.
+
+CronliftError
+├── SettingsError             an environment variable of the deployment is missing or malformed
+├── OperatorArgumentError     an argument of the operator is wrong (raised while the DAG file is parsed)
+├── ManifestError             a manifest, or its template, is wrong
+├── TeamError                 a DAG claims a team, a namespace or a name that is not its own
+├── ClusterError              talking to the Kubernetes API failed
+│   ├── ClusterConfigError    no cluster, or unreadable credentials
+│   ├── ConnectionLostError   the API server could not be reached, or cut the connection
+│   └── ApiError              the API server answered with an error
+│       ├── UnauthorizedError       401
+│       ├── ForbiddenError          403
+│       ├── NotFoundError           404
+│       ├── ConflictError           409
+│       ├── WatchExpiredError       410
+│       └── TooManyRequestsError    429
+└── JobError                  the Job of a task
+    ├── JobConflictError      its name is taken by something else
+    └── JobFailedError        it failed, was deleted, or never could start
+"""
+
+from collections.abc import Sequence
+
+
+class CronliftError(Exception):
+    """Base of every error that cronlift raises on purpose."""
+
+
+class SettingsError(CronliftError):
+    """An environment variable that the chart sets is missing or malformed."""
+
+
+class OperatorArgumentError(CronliftError, ValueError):
+    """An argument of the operator is wrong; the DAG does not import."""
+
+
+class ManifestError(CronliftError):
+    """Say what is wrong with a manifest, where, and the cure.
+
+    Args:
+        what: One sentence without a full stop.
+        where: `file:line`, `file`, or another place a person can open; may be empty.
+        cure: What to do about it, a whole sentence.
+    """
+
+    def __init__(self, what: str, *, where: str = "", cure: str) -> None:
+        self.what, self.where, self.cure = what, where, cure
+        super().__init__(f"{where}: {what}. {cure}" if where else f"{what}. {cure}")
+
+    @classmethod
+    def all_of(cls, faults: Sequence["ManifestError"]) -> "ManifestError":
+        """Join every fault of a file into one error, so that all are put right at once.
+
+        Args:
+            faults: At least one.
+
+        Returns:
+            The single fault itself, or one error that lists them all, a line each.
+        """
+        if len(faults) == 1:
+            return faults[0]
+        joined = cls(f"{len(faults)} faults", cure="")
+        joined.args = ("\n".join([f"{len(faults)} faults in the manifest:", *(f"- {fault}" for fault in faults)]),)
+        return joined
+
+
+class TeamError(CronliftError):
+    """A DAG claims a team, a namespace or a name that is not its own."""
+
+
+class ClusterError(CronliftError):
+    """Talking to the Kubernetes API failed."""
+
+
+class ClusterConfigError(ClusterError):
+    """There is no cluster to talk to, or its credentials cannot be read."""
+
+
+class ConnectionLostError(ClusterError):
+    """The API server could not be reached, or cut the connection."""
+
+
+class ApiError(ClusterError):
+    """The API server answered with an error.
+
+    Args:
+        call: What was asked, for example "create Job team-demo/export-x7".
+        code: HTTP status code.
+        reason: The reason of the Status object, for example "AlreadyExists"; may be empty.
+        message: The message of the Status object.
+        retry_after_seconds: What the server asks to wait, when it does.
+    """
+
+    def __init__(
+        self, call: str, code: int, reason: str, message: str, retry_after_seconds: float | None = None
+    ) -> None:
+        self.call, self.code, self.reason, self.message = call, code, reason, message
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(f"Cannot {call}: the API server answered {code} {reason}: {message}".rstrip(": "))
+
+
+class UnauthorizedError(ApiError):
+    """401: the token has expired or is wrong."""
+
+
+class ForbiddenError(ApiError):
+    """403: a right is missing."""
+
+
+class NotFoundError(ApiError):
+    """404: the object, or its namespace, does not exist."""
+
+
+class ConflictError(ApiError):
+    """409: the object exists already, or was changed in between."""
+
+
+class WatchExpiredError(ApiError):
+    """410: the resource version of a watch or a list is too old."""
+
+
+class TooManyRequestsError(ApiError):
+    """429: the API server asks for a pause."""
+
+
+class JobError(CronliftError):
+    """The Job of a task."""
+
+
+class JobConflictError(JobError):
+    """The name of a task's Job is taken by something else."""
+
+
+class JobFailedError(JobError):
+    """The Job failed, was deleted, or never could start."""

@@ -1,0 +1,138 @@
+"""The identity of a task instance, and the names that follow from it.
+
+The name of a Job is a pure function of the task instance's try. Whoever starts the same try again, after a crash or on
+another triggerer, arrives at the same name, so the API server itself refuses a second Job.
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+# A Job's Pods are called <job>-<5 characters>, and their names become a label value and a host name: 63 at most.
+# An Indexed Job adds -<index> as well; 52 leaves room for both.
+NAME_LIMIT = 52
+HASH_LENGTH = 10
+
+LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
+MANAGED_BY = "cronlift"
+LABEL_DEPLOYMENT = "cronlift.io/deployment"
+LABEL_TASK_INSTANCE = "cronlift.io/task-instance"
+LABEL_TRY = "cronlift.io/try"
+ANNOTATION_PREFIX = "cronlift.io/"
+ANNOTATION_SPEC_HASH = "cronlift.io/spec-hash"
+
+
+@dataclass(frozen=True)
+class TaskIdentity:
+    """One try of one task instance, in one deployment of Airflow.
+
+    Args:
+        deployment: `<namespace>/<release>` of the Airflow that owns the task.
+        dag_id: DAG id, with the team as its prefix.
+        run_id: Run id.
+        task_id: Task id, with its task groups.
+        map_index: Map index; -1 when the task is not mapped.
+        try_number: Try number, from 1.
+    """
+
+    deployment: str
+    dag_id: str
+    run_id: str
+    task_id: str
+    map_index: int
+    try_number: int
+
+    def describe(self) -> str:
+        """Return the identity in words, for messages."""
+        mapped = f", map index {self.map_index}" if self.map_index >= 0 else ""
+        return (
+            f"task {self.task_id} of DAG {self.dag_id}, run {self.run_id}{mapped}, "
+            f"try {self.try_number} (deployment {self.deployment})"
+        )
+
+
+def digest(*parts: object, length: int = HASH_LENGTH) -> str:
+    """Hash parts into a short name, so that no two lists of parts read the same.
+
+    Args:
+        parts: Anything with a `str()`; each is length-prefixed, so ("a", "bc") and ("ab", "c") differ.
+        length: Hexadecimal digits to keep, at most 64.
+
+    Returns:
+        Lower-case hexadecimal digits.
+    """
+    hasher = hashlib.sha256()
+    for part in parts:
+        text = str(part).encode()
+        hasher.update(f"{len(text)}:".encode() + text)
+    return hasher.hexdigest()[:length]
+
+
+def job_name(identity: TaskIdentity) -> str:
+    """Name the Job of a try: readable first, unique by hash.
+
+    Args:
+        identity: The try.
+
+    Returns:
+        A DNS label of at most 52 characters, such as `invoices-export-3fa9c1d2e4`.
+
+    Source:
+        RFC 1123 labels; Job names are limited to 63 characters, because Pods carry them as a label.
+    """
+    unique = digest(*_try_parts(identity))
+    dag = identity.dag_id.partition("__")[2] or identity.dag_id
+    task = identity.task_id.rpartition(".")[2]
+    words = re.sub(r"[^a-z0-9]+", "-", f"{dag}-{task}".lower()).strip("-")
+    prefix = words[: NAME_LIMIT - HASH_LENGTH - 1].rstrip("-")
+    if not prefix or not prefix[0].isalpha():
+        prefix = f"job-{prefix}"[: NAME_LIMIT - HASH_LENGTH - 1].rstrip("-")
+    return f"{prefix}-{unique}"
+
+
+def deployment_hash(deployment: str) -> str:
+    """Return the label value by which a deployment's watch selects its own Jobs and Pods."""
+    return digest(deployment)
+
+
+def task_instance_hash(identity: TaskIdentity) -> str:
+    """Return the label value that all tries of one task instance share."""
+    return digest(*_try_parts(identity)[:-1], length=20)
+
+
+def labels(identity: TaskIdentity) -> dict[str, str]:
+    """Return the labels of a try's Job and of its Pods; hashes, because ids may be longer than a label value."""
+    return {
+        LABEL_MANAGED_BY: MANAGED_BY,
+        LABEL_DEPLOYMENT: deployment_hash(identity.deployment),
+        LABEL_TASK_INSTANCE: task_instance_hash(identity),
+        LABEL_TRY: str(identity.try_number),
+    }
+
+
+def annotations(identity: TaskIdentity) -> dict[str, str]:
+    """Return the full ids as annotations, for people and for adoption."""
+    return {
+        f"{ANNOTATION_PREFIX}deployment": identity.deployment,
+        f"{ANNOTATION_PREFIX}dag-id": identity.dag_id,
+        f"{ANNOTATION_PREFIX}run-id": identity.run_id,
+        f"{ANNOTATION_PREFIX}task-id": identity.task_id,
+        f"{ANNOTATION_PREFIX}map-index": str(identity.map_index),
+        f"{ANNOTATION_PREFIX}try-number": str(identity.try_number),
+    }
+
+
+def selector(deployment: str) -> str:
+    """Return the label selector of everything that a deployment created."""
+    return f"{LABEL_DEPLOYMENT}={deployment_hash(deployment)}"
+
+
+def _try_parts(identity: TaskIdentity) -> tuple[object, ...]:
+    return (
+        identity.deployment,
+        identity.dag_id,
+        identity.run_id,
+        identity.task_id,
+        identity.map_index,
+        identity.try_number,
+    )

@@ -1,0 +1,144 @@
+"""Collect a manifest's template and every template that it extends, includes or imports.
+
+This happens while the DAG file is parsed, where the files are. The triggerer, which renders the manifest, never sees
+the DAG folder: it gets the sources with the DAG, so a run keeps the YAML that its DAG version had.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jinja2 import TemplateSyntaxError, nodes
+from jinja2.meta import find_referenced_templates
+
+from cronlift.errors import ManifestError
+from cronlift.job.template import bare_environment
+
+FILE_SUFFIXES = (".yaml", ".yml", ".json", ".j2")
+# The sources lie in the serialized DAG, which every scheduler loop and every trigger start reads.
+TOTAL_LIMIT_BYTES = 256 * 1024
+INLINE_NAME = "manifest"
+
+
+@dataclass(frozen=True)
+class Sources:
+    """A manifest's templates, complete.
+
+    Args:
+        entry: Name of the template to render; a path as the DAG wrote it, or "manifest" for inline text.
+        files: Name -> source of every template.
+        document: The manifest itself when the DAG gave a dict; then `files` is empty and each string is a template.
+    """
+
+    entry: str
+    files: dict[str, str] = field(default_factory=dict)
+    document: dict[str, Any] | None = None
+
+
+def is_path(manifest: str) -> bool:
+    """Tell a path from YAML text: a path is one line and ends like a manifest file."""
+    return "\n" not in manifest.strip() and manifest.strip().endswith(FILE_SUFFIXES)
+
+
+def collect(manifest: str | dict[str, Any], folders: Sequence[Path]) -> Sources:
+    """Read a manifest and all that it refers to.
+
+    Args:
+        manifest: A path, YAML text, or a dict.
+        folders: Where paths and template names are looked up, first match wins; the DAG file's folder comes first.
+
+    Returns:
+        The sources, syntax-checked.
+
+    Raises:
+        ManifestError: A file is missing, has a Jinja syntax error, refers to a template by a name that is computed,
+            or all of them together are too large.
+    """
+    if isinstance(manifest, dict):
+        return Sources(INLINE_NAME, document=manifest)
+    if is_path(manifest):
+        entry, pending, files = manifest.strip(), [manifest.strip()], {}
+    else:
+        entry, pending, files = INLINE_NAME, [], {INLINE_NAME: manifest}
+        pending.extend(_references(INLINE_NAME, manifest, folders))
+    while pending:
+        name = pending.pop()
+        if name not in files:
+            files[name] = _read(name, folders, asked_by=None if name == entry else entry)
+            pending.extend(_references(name, files[name], folders))
+    _refuse_too_large(entry, files)
+    return Sources(entry, files)
+
+
+def _read(name: str, folders: Sequence[Path], asked_by: str | None) -> str:
+    path = Path(name)
+    if path.is_absolute() or ".." in path.parts:
+        raise ManifestError(
+            f"manifest path {name!r} leaves the DAG's folder",
+            cure="Write it relative to the DAG file, such as jobs/export.yaml, or add its folder to the DAG's "
+            "template_searchpath.",
+        )
+    found = _find(name, folders)
+    if found is None:
+        searched = ", ".join(str(folder) for folder in folders) or "no folder"
+        raise ManifestError(
+            f"no such manifest file {name!r}" + (f", which {asked_by} refers to" if asked_by else ""),
+            cure=f"Looked in {searched}. Create the file there or correct the path, which is relative to the DAG file.",
+        )
+    try:
+        return found.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ManifestError(f"cannot read the file: {error}", where=name, cure="Make it readable UTF-8.") from error
+
+
+def _find(name: str, folders: Sequence[Path]) -> Path | None:
+    return next((folder / name for folder in folders if (folder / name).is_file()), None)
+
+
+def _references(name: str, source: str, folders: Sequence[Path]) -> list[str]:
+    """Return the names that a template refers to, less those that it may do without."""
+    try:
+        tree = bare_environment().parse(source, name=name)
+    except TemplateSyntaxError as error:
+        raise ManifestError(
+            f"Jinja syntax error: {error.message}",
+            where=f"{name}:{error.lineno}",
+            cure="Correct the template; text that only looks like Jinja goes between {% raw %} and {% endraw %}.",
+        ) from error
+    names = []
+    for reference in find_referenced_templates(tree):
+        if reference is None:
+            raise ManifestError(
+                "a template is included by a computed name, which cannot be found before the run",
+                where=name,
+                cure="Write the name as a literal; choose between literal includes with {% if %}.",
+            )
+        if reference not in _dispensable(tree) or _find(reference, folders):
+            names.append(reference)
+    return names
+
+
+def _dispensable(tree: nodes.Template) -> set[str]:
+    """Return names in `include ... ignore missing` and in lists of alternatives."""
+    found: set[str] = set()
+    for include in tree.find_all(nodes.Include):
+        listed = isinstance(include.template, (nodes.List, nodes.Tuple))
+        if include.ignore_missing or listed:
+            found |= {
+                str(each.value)
+                for each in [include.template, *include.template.find_all(nodes.Const)]
+                if isinstance(each, nodes.Const)
+            }
+    return found
+
+
+def _refuse_too_large(entry: str, files: dict[str, str]) -> None:
+    total = sum(len(source.encode()) for source in files.values())
+    if total > TOTAL_LIMIT_BYTES:
+        raise ManifestError(
+            f"the manifest and its {len(files) - 1} included files hold {total} bytes, "
+            f"more than the {TOTAL_LIMIT_BYTES} that may travel with a DAG",
+            where=entry,
+            cure="Put large data into the image, a ConfigMap of its own, or a volume.",
+        )
