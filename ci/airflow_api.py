@@ -50,6 +50,14 @@ class Airflow:
         """PATCH /api/v2<path>."""
         return self._call("PATCH", path, json=body)
 
+    def delete(self, path: str) -> None:
+        """DELETE /api/v2<path>."""
+        self._call("DELETE", path)
+
+    def close(self) -> None:
+        """Close the connections; a step that ends with its process need not."""
+        self._http.close()
+
     def dag_ids(self) -> set[str]:
         """Return the ids of all DAGs that Airflow has parsed and that are not stale."""
         return {dag["dag_id"] for dag in self.get("/dags", limit=1000)["dags"]}
