@@ -162,7 +162,7 @@ def _check_manifest(task_id: str, manifest: Any) -> None:
     example = 'manifest="jobs/export.yaml"'
     if not isinstance(manifest, (str, dict)):
         raise OperatorArgumentError(
-            f"Task {task_id}: manifest is a {type(manifest).__name__}. Give a path, YAML text or a dict, such as {example}."
+            f"Task {task_id}: manifest is a {type(manifest).__name__}. Give a path, YAML text or a dict: {example}."
         )
     if not manifest or (isinstance(manifest, str) and not manifest.strip()):
         raise OperatorArgumentError(f"Task {task_id}: manifest is empty. Give a path, YAML text or a dict: {example}.")

@@ -53,7 +53,7 @@ class JobTrigger(BaseTrigger):
         rendered: Any = None,
         identity: dict[str, Any] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.entry, self.files, self.document = entry, files or {}, document
         self.delete_policy, self.finish = delete_policy, finish
         self.execution_timeout_seconds = execution_timeout_seconds
@@ -176,7 +176,7 @@ class JobTrigger(BaseTrigger):
 
     def _event(self, outcome: str, job: str, message: str) -> TriggerEvent:
         if self.finish != FINISH_IN_TRIGGERER:
-            return TriggerEvent(JobEvent(outcome, job, message).to_payload())
+            return TriggerEvent(JobEvent(outcome, job, message).to_payload())  # type: ignore[no-untyped-call]
         if outcome == "succeeded":
             return TaskSuccessEvent()
         return TaskFailedEvent()

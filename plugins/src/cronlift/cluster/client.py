@@ -40,7 +40,8 @@ class KubernetesClient:
     Args:
         session: Shared by all clients of the same cluster and credentials; whoever made it closes it.
         config: The cluster and our credentials.
-        impersonate: The user to act as, such as `system:serviceaccount:team-demo:cronlift-launcher`; None for ourselves.
+        impersonate: The user to act as, such as `system:serviceaccount:team-demo:cronlift-launcher`; None for
+            ourselves.
     """
 
     def __init__(self, session: aiohttp.ClientSession, config: ClusterConfig, impersonate: str | None = None) -> None:

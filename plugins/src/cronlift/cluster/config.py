@@ -1,8 +1,8 @@
 """Where the cluster is and how to prove who we are.
 
 In a Pod that is three files and two variables, so they are read here: the official `kubernetes` library, which would
-read the same, costs a second of CPU and 60 MiB to import. On a laptop and in tests it is imported, in a thread, for what
-it does best: kubeconfig files with their certificates, exec plugins and tokens.
+read the same, costs a second of CPU and 60 MiB to import. On a laptop and in tests it is imported, in a thread, for
+what it does best: kubeconfig files with their certificates, exec plugins and tokens.
 """
 
 import os
@@ -90,11 +90,17 @@ def _from_kubeconfig(path: str) -> ClusterConfig:
             f"No Kubernetes cluster: this is no Pod with a ServiceAccount token, and there is no file {path}. "
             "Set KUBECONFIG to a kubeconfig file."
         )
-    from kubernetes import client, config
+    try:
+        from kubernetes import client, config
+    except ImportError as error:
+        raise ClusterConfigError(
+            f"Reading the kubeconfig {path} needs the official client. Install cronlift[kubeconfig]; "
+            "in a Pod with a ServiceAccount it is not needed."
+        ) from error
 
     configuration = client.Configuration()
     try:
-        config.load_kube_config(config_file=path, client_configuration=configuration)
+        config.load_kube_config(config_file=path, client_configuration=configuration)  # type: ignore[no-untyped-call]
     except config.ConfigException as error:
         raise ClusterConfigError(f"Cannot use the kubeconfig {path}: {error}") from error
     return ClusterConfig(

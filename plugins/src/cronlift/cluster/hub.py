@@ -28,11 +28,10 @@ class Hub:
     """
 
     def __init__(self, config: ClusterConfig | None = None) -> None:
-        self._config, self._session = config, None
+        self._config = config
+        self._session: aiohttp.ClientSession | None = None
         self._opening = asyncio.Lock()
         self._watches: dict[tuple[str, str, str], SharedWatch] = {}
-
-    _session: aiohttp.ClientSession | None
 
     async def client(self, impersonate: str) -> KubernetesClient:
         """Return a client that acts as a user.
@@ -53,9 +52,11 @@ class Hub:
         """Return the watch of a namespace as a user, made at first use and dropped when it has been idle."""
         key = (client.impersonate or "", namespace, selector)
         if key not in self._watches:
-            self._watches[key] = SharedWatch(
-                client, namespace, selector, on_idle=lambda: self._watches.pop(key, None) and None
-            )
+
+            def forget() -> None:
+                self._watches.pop(key, None)
+
+            self._watches[key] = SharedWatch(client, namespace, selector, on_idle=forget)
         return self._watches[key]
 
     async def close(self) -> None:

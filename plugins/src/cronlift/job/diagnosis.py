@@ -145,7 +145,8 @@ def _container(pod: Mapping[str, Any]) -> Diagnosis | None:
             )
         if reason == "CrashLoopBackOff":
             return Diagnosis(
-                f"Container {each['name']} ends again and again ({reason}, {each.get('restartCount', 0)} restarts): {message}",
+                f"Container {each['name']} ends again and again "
+                f"({reason}, {each.get('restartCount', 0)} restarts): {message}",
                 "Read its log; with restartPolicy Never the first failure would end the Job.",
             )
     return None

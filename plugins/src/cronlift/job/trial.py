@@ -19,14 +19,17 @@ _TRIAL_LIMITS = Limits(seconds=5.0)
 
 
 class Guess(Undefined):
-    """Any value: prints as a word, and every operation on it gives another guess."""
+    """Any value: prints as a word, and every operation on it gives another guess.
+
+    An Undefined refuses every operation, which mypy takes for a promise; a guess breaks it on purpose.
+    """
 
     __slots__ = ()
 
     def __str__(self) -> str:
         return GUESS
 
-    def __call__(self, *_: Any, **__: Any) -> "Guess":
+    def __call__(self, *_: Any, **__: Any) -> "Guess":  # type: ignore[override]  # noqa: D102 - a magic method
         return self
 
     def __getattr__(self, name: str) -> "Guess":
@@ -34,7 +37,7 @@ class Guess(Undefined):
             raise AttributeError(name)
         return self
 
-    def __getitem__(self, _: Any) -> "Guess":
+    def __getitem__(self, _: Any) -> "Guess":  # type: ignore[override]
         return self
 
     def __iter__(self) -> Iterator["Guess"]:
@@ -46,10 +49,10 @@ class Guess(Undefined):
     def __bool__(self) -> bool:
         return True
 
-    def __int__(self) -> int:
+    def __int__(self) -> int:  # type: ignore[override]
         return 1
 
-    def __float__(self) -> float:
+    def __float__(self) -> float:  # type: ignore[override]
         return 1.0
 
     def _operate(self, *_: Any) -> "Guess":
@@ -58,9 +61,9 @@ class Guess(Undefined):
     def _compare(self, _: Any) -> bool:
         return True
 
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _operate
-    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = __neg__ = __pos__ = _operate
-    __lt__ = __le__ = __gt__ = __ge__ = _compare
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _operate  # type: ignore[assignment]
+    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = __neg__ = __pos__ = _operate  # type: ignore[assignment]
+    __lt__ = __le__ = __gt__ = __ge__ = _compare  # type: ignore[assignment]
 
     def __eq__(self, other: object) -> bool:
         return True
@@ -124,9 +127,10 @@ def try_rendering(sources: Sources, images: Images | None) -> Trial | None:
 def _keeps_lines(sources: Sources) -> bool:
     """Tell whether every line of the result is the same line of the entry file."""
     tree = bare_environment().parse(sources.files[sources.entry])
-    moving = (nodes.For, nodes.Include, nodes.Extends, nodes.Macro, nodes.CallBlock, nodes.Block, nodes.If)
+    moving: tuple[type[nodes.Node], ...] = (nodes.For, nodes.Include, nodes.Extends, nodes.Macro, nodes.Block, nodes.If)
     source = sources.files[sources.entry]
-    return tree.find(moving) is None and "{%-" not in source and "-%}" not in source and "{{-" not in source
+    still = next(tree.find_all(moving), None) is None
+    return still and "{%-" not in source and "-%}" not in source and "{{-" not in source
 
 
 def literal_secrets(document: Mapping[str, Any]) -> list[str]:
