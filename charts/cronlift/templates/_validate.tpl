@@ -22,7 +22,7 @@ and the cure. Scope: the root. Called by templates/validate.yaml.
   {{- $faults = append $faults "git.url holds credentials: put them into a Secret and name it in git.auth.existingSecret." }}
 {{- end }}
 {{- if and (ne .Values.git.auth.type "none") (not .Values.git.auth.existingSecret) }}
-  {{- $faults = append $faults (printf "git.auth.type is %s but git.auth.existingSecret is empty: name the Secret (ssh: keys ssh and known_hosts; https: username and password)." .Values.git.auth.type) }}
+  {{- $faults = append $faults (printf "git.auth.existingSecret is empty although git.auth.type is %s: name the Secret (ssh: keys ssh and known_hosts; https: username and password)." .Values.git.auth.type) }}
 {{- end }}
 {{- if and (eq .Values.git.auth.type "none") .Values.git.auth.existingSecret }}
   {{- $faults = append $faults "git.auth.existingSecret is set but git.auth.type is none: set the type to ssh or https." }}

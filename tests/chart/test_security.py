@@ -1,0 +1,179 @@
+"""What the release may do, and what its containers are refused."""
+
+import pytest
+
+from tests.chart.rendering import LOCAL, TEAMS, TWO_TEAMS, every_values, render
+
+RESTRICTED = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "runAsNonRoot": True,
+    "seccompProfile": {"type": "RuntimeDefault"},
+    "capabilities": {"drop": ["ALL"]},
+}
+
+
+@every_values
+def test_every_container_is_restricted(values):
+    for name, container in render(*values).containers():
+        context = container["securityContext"]
+        assert {key: context.get(key) for key in RESTRICTED} == RESTRICTED, name
+        assert context.get("runAsUser", 1) != 0, name
+
+
+@every_values
+def test_every_container_has_requests_and_limits_of_cpu_and_memory(values):
+    for name, container in render(*values).containers():
+        for kind in ("requests", "limits"):
+            assert set(container["resources"][kind]) >= {"cpu", "memory"}, f"{name} {kind}"
+
+
+@every_values
+def test_no_pod_shares_the_hosts_namespaces_or_folders(values):
+    for name, spec in render(*values).pods():
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec), name
+        assert not [volume for volume in spec.get("volumes", []) if "hostPath" in volume], name
+
+
+@every_values
+def test_no_image_is_latest(values):
+    for name, container in render(*values).containers():
+        assert ":" in container["image"].rpartition("/")[2], name
+        assert not container["image"].endswith(":latest"), name
+
+
+@every_values
+def test_no_secret_has_data(values):
+    for secret in render(*values).of("Secret"):
+        assert not {"data", "stringData"} & set(secret)
+
+
+def test_only_triggerer_and_bootstrap_mount_a_token():
+    rendered = render(TEAMS, LOCAL)
+    assert {name for name, spec in rendered.pods() if spec.get("automountServiceAccountToken") is not False} == set()
+    mounting = {
+        name
+        for name, spec in rendered.pods()
+        for volume in spec.get("volumes", [])
+        for source in volume.get("projected", {}).get("sources", [])
+        if "serviceAccountToken" in source
+    }
+    assert mounting == {"triggerer", "bootstrap"}
+    assert {account.get("automountServiceAccountToken") for account in rendered.of("ServiceAccount")} == {False}
+
+
+@pytest.mark.parametrize(
+    ("component", "keys"),
+    [
+        ("api-server", {"postgres-password", "fernet-key", "api-secret-key", "jwt-secret", "admin-password"}),
+        ("scheduler", {"postgres-password", "fernet-key", "api-secret-key", "jwt-secret"}),
+        ("triggerer", {"postgres-password", "fernet-key", "api-secret-key", "jwt-secret"}),
+        ("dag-processor", {"postgres-password", "fernet-key", "jwt-secret"}),
+        ("migrate", {"postgres-password", "fernet-key", "jwt-secret"}),
+        ("postgres", {"postgres-password", "jwt-secret"}),
+    ],
+)
+def test_a_pod_holds_only_the_keys_that_it_needs(component, keys):
+    spec = dict(render(TEAMS).pods())[component]
+    found = {
+        entry["valueFrom"]["secretKeyRef"]["key"]
+        for container in [*spec.get("initContainers", []), *spec["containers"]]
+        for entry in container.get("env", [])
+        if "secretKeyRef" in entry.get("valueFrom", {})
+    }
+    found |= {item["key"] for volume in spec["volumes"] for item in volume.get("secret", {}).get("items", [])}
+    assert found == keys
+
+
+def test_launcher_may_exactly_what_the_operator_calls():
+    rules = render(TEAMS).one("Role", "cronlift-launcher", "team-demo")["rules"]
+    assert {(resource, verb) for rule in rules for resource in rule["resources"] for verb in rule["verbs"]} == {
+        *(("jobs", verb) for verb in ("create", "get", "list", "watch", "patch", "delete")),
+        *(("pods", verb) for verb in ("get", "list", "watch")),
+        ("pods/log", "get"),
+        *(("events", verb) for verb in ("list", "watch")),
+    }
+
+
+def test_further_objects_in_manifests_need_the_teams_consent():
+    def touches_secrets(namespace):
+        rules = render(TWO_TEAMS).one("Role", "cronlift-launcher", namespace)["rules"]
+        return [rule["verbs"] for rule in rules if "secrets" in rule["resources"]]
+
+    assert touches_secrets("team-billing") == [["create", "get", "patch", "delete"]]
+    assert touches_secrets("team-demo") == []
+
+
+def test_triggerer_may_only_become_the_launcher_of_each_team():
+    rendered = render(TWO_TEAMS)
+    for namespace in ("team-billing", "team-demo"):
+        [rule] = rendered.one("Role", "cronlift-triggerer", namespace)["rules"]
+        assert rule == {
+            "apiGroups": [""],
+            "resources": ["serviceaccounts"],
+            "resourceNames": ["cronlift-launcher"],
+            "verbs": ["impersonate"],
+        }
+        assert rendered.one("RoleBinding", "cronlift-triggerer", namespace)["subjects"] == [
+            {"kind": "ServiceAccount", "name": "cronlift-triggerer", "namespace": "cronlift"}
+        ]
+
+
+@every_values
+def test_nobody_but_triggerer_bootstrap_and_launchers_is_bound_to_a_role(values):
+    bound = {subject["name"] for binding in render(*values).of("RoleBinding") for subject in binding["subjects"]}
+    assert bound <= {"cronlift-triggerer", "cronlift-bootstrap", "cronlift-launcher"}
+    assert not render(*values).of("ClusterRole")
+    assert not render(*values).of("ClusterRoleBinding")
+
+
+def test_bootstrap_may_get_and_patch_one_secret():
+    assert render().one("Role", "cronlift-bootstrap")["rules"] == [
+        {"apiGroups": [""], "resources": ["secrets"], "resourceNames": ["cronlift-secrets"], "verbs": ["get", "patch"]}
+    ]
+
+
+def test_secret_and_team_namespaces_outlive_an_uninstall():
+    rendered = render(TEAMS)
+    for thing in (rendered.one("Secret", "cronlift-secrets"), rendered.one("Namespace", "team-demo")):
+        assert thing["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+
+
+def test_team_namespace_enforces_its_pod_security():
+    labels = render(TEAMS).one("Namespace", "team-demo")["metadata"]["labels"]
+    assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+def test_an_existing_namespace_is_left_alone():
+    assert [thing["metadata"]["name"] for thing in render(TWO_TEAMS).of("Namespace")] == ["team-demo"]
+
+
+@every_values
+def test_every_pod_of_the_release_falls_under_the_default_deny(values):
+    rendered = render(*values)
+    policy = rendered.one("NetworkPolicy", "cronlift-default-deny")["spec"]
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+    assert "ingress" not in policy
+    wanted = policy["podSelector"]["matchLabels"].items()
+    for thing in rendered:
+        labels = thing.get("spec", {}).get("template", {}).get("metadata", {}).get("labels")
+        if thing["kind"] == "Pod":
+            labels = thing["metadata"]["labels"]
+        if labels is not None:
+            assert wanted <= labels.items(), thing["metadata"]["name"]
+
+
+def test_team_jobs_cannot_reach_the_metadata_address():
+    egress = render(TEAMS).one("NetworkPolicy", "cronlift-egress", "team-demo")["spec"]["egress"]
+    assert egress[0]["to"][0]["ipBlock"]["except"] == ["169.254.169.254/32"]
+
+
+def test_policies_can_be_switched_off():
+    assert render(TEAMS, sets=("networkPolicy.enabled=false",)).of("NetworkPolicy") == []
+
+
+def test_no_variable_with_a_secret_has_a_value():
+    secret = ("FERNET_KEY", "SECRET_KEY", "JWT_SECRET", "PASSWORD")
+    for name, container in render(TEAMS, LOCAL).containers():
+        for entry in container.get("env", []):
+            assert not (entry["name"].endswith(secret) and "value" in entry), f"{name}: {entry['name']}"

@@ -1,0 +1,154 @@
+"""Values that are refused, and the agreement of values.yaml, schema, README and pins."""
+
+import json
+import re
+
+import jsonschema
+import pytest
+import yaml
+
+from ci.chart_readme import reference
+from ci.pins import pins
+from tests.chart.rendering import CHART, LOCAL, TEAMS, TWO_TEAMS, refusal, render
+
+SCHEMA = json.loads((CHART / "values.schema.json").read_text())
+DEFAULTS = yaml.safe_load((CHART / "values.yaml").read_text())
+BLOCKS = [key for key, part in SCHEMA["properties"].items() if part.get("additionalProperties") is False]
+
+
+def parts(schema, path=""):
+    """Yield (path, schema) of every described key."""
+    for key, part in schema.get("properties", {}).items():
+        yield f"{path}{key}", part
+        yield from parts(part, f"{path}{key}.")
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_a_typo_in_any_block_is_refused(block):
+    assert "typo" in refusal(sets=(f"{block}.typo=1",))
+
+
+def test_a_typo_at_the_top_is_refused():
+    assert "schedular" in refusal(sets=("schedular.replicas=1",))
+
+
+def test_a_typo_in_a_team_is_refused():
+    assert "namespce" in refusal(TEAMS, sets=("teams.demo.namespce=x",))
+
+
+def test_every_object_of_the_schema_refuses_unknown_keys():
+    for path, part in [*parts(SCHEMA), *[(f"$defs.{name}", part) for name, part in SCHEMA["$defs"].items()]]:
+        if part.get("type") == "object" and path not in ("global", "networkPolicy.extraEgress"):
+            assert "additionalProperties" in part, path
+
+
+def test_every_key_of_the_schema_is_described():
+    for path, part in [*parts(SCHEMA), *(row for definition in SCHEMA["$defs"].values() for row in parts(definition))]:
+        assert part.get("description", "").endswith("."), path
+
+
+def test_values_and_schema_have_the_same_keys():
+    def keys(values, schema, path=""):
+        for key in {*values, *schema["properties"]} - {"global"}:
+            assert key in values, f"{path}{key} is in the schema only"
+            assert key in schema["properties"], f"{path}{key} is in values.yaml only"
+            if schema["properties"][key].get("properties"):
+                keys(values[key], schema["properties"][key], f"{path}{key}.")
+
+    keys(DEFAULTS, SCHEMA)
+
+
+def test_values_fit_on_300_lines_and_start_each_block_with_a_sentence():
+    lines = (CHART / "values.yaml").read_text().splitlines()
+    assert len(lines) <= 300
+    for key in set(DEFAULTS) - {"imagePullSecrets"}:
+        number = next(i for i, line in enumerate(lines) if line.startswith(f"{key}:"))
+        assert lines[number - 1].startswith("# "), key
+
+
+@pytest.mark.parametrize(
+    "path", [TEAMS, LOCAL, TWO_TEAMS, *sorted((CHART / "ci").glob("*-values.yaml"))], ids=lambda p: p.name
+)
+def test_values_file_of_the_repo_fits_the_schema(path):
+    jsonschema.validate(yaml.safe_load(path.read_text()), SCHEMA)
+
+
+def test_readme_holds_the_table_of_the_schema():
+    assert reference() in (CHART / "README.md").read_text(), "run: python -m ci.chart_readme"
+
+
+@pytest.mark.parametrize(("image", "pin"), [("postgres", "POSTGRES"), ("gitSync", "GIT_SYNC")])
+def test_upstream_images_are_the_pinned_ones(image, pin):
+    value = DEFAULTS["images"][image]
+    assert f"{value['repository']}:{value['tag']}" == pins()[f"{pin}_IMAGE"]
+    assert value["digest"] == pins()[f"{pin}_DIGEST"]
+
+
+def test_app_version_is_the_pinned_airflow():
+    assert yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"] == pins()["AIRFLOW_VERSION"]
+
+
+def test_all_faults_are_told_at_once():
+    words = refusal(
+        sets=(
+            "images.airflow.repository=",
+            "images.airflow.tag=",
+            "git.url=",
+            "triggerer.replicas=2",
+            "git.auth.type=ssh",
+        )
+    )
+    for key in (
+        "images.airflow.repository",
+        "images.airflow.tag",
+        "git.url",
+        "triggerer.replicas",
+        "git.auth.existingSecret",
+    ):
+        assert f"- {key}" in words
+    assert "5 fault(s)" in words
+
+
+@pytest.mark.parametrize(
+    ("sets", "words"),
+    [
+        (("images.airflow.tag=latest",), "images.airflow.tag is latest"),
+        (("git.url=https://user:secret@example.com/r.git",), "git.url holds credentials"),
+        (("git.auth.existingSecret=x",), "git.auth.type is none"),
+        (("postgres.enabled=false",), "database.existingSecret is empty"),
+        (("database.existingSecret=x",), "postgres.enabled is true"),
+        (("scheduler.replicas=2",), "logs.volume.accessMode=ReadWriteMany"),
+        (("apiServer.service.nodePort=30080",), "apiServer.service.type=NodePort"),
+        (("teams.demo.namespace=cronlift",), "teams.demo.namespace is the release's own"),
+        (("teams.demo.namespace=team-billing",), "teams.demo.namespace is also that of team billing"),
+        (("config.core.fernet_key=x",), "config.core.fernet_key belongs to the chart"),
+    ],
+    ids=lambda value: value[0].partition("=")[0] if isinstance(value, tuple) else "",
+)
+def test_an_impossible_combination_is_refused_with_its_cure(sets, words):
+    assert words in re.sub(r"\s+", " ", refusal(TWO_TEAMS, sets=sets))
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "teams.Demo.namespace=x",
+        "teams.demo.path=/dags",
+        "teams.demo.path=../x",
+        "teams.demo.podSecurity=none",
+        "jobImages.legacy=example.com/legacy",
+        "jobImages.legacy=example.com/legacy:latest",
+        "git.period=5",
+        "apiServer.replicas=0",
+        "apiServer.service.type=Nodeport",
+        "scheduler.resources.limits.memory=lots",
+        "apiServer.baseUrl=airflow.example.com",
+    ],
+)
+def test_a_malformed_value_is_refused(setting):
+    assert "values don't meet the specifications" in refusal(TEAMS, sets=(setting,))
+
+
+@pytest.mark.parametrize("image", ["legacy:1", "localhost:5001/cronlift/legacy:abc", "localhost/cronlift/legacy:abc"])
+def test_a_pinned_job_image_is_accepted(image):
+    render(sets=(f"jobImages.legacy={image}",))
