@@ -1,0 +1,305 @@
+"""A Kubernetes API server for tests: Jobs, Pods, events, logs and watches over real HTTP, with faults on demand.
+
+It has no controllers: a test moves Pods and Jobs along itself, by `run_pod`, `end_pod` and `finish`.
+"""
+
+import asyncio
+import contextlib
+import copy
+import itertools
+import json
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from aiohttp import web
+
+Json = dict[str, Any]
+STARTED = datetime(2026, 1, 1, 3, 0, 0, tzinfo=UTC)
+
+
+def status(code: int, reason: str, message: str) -> web.Response:
+    """Return a Status object, as the API server answers errors."""
+    body = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "message": message, "code": code}
+    return web.json_response(body, status=code)
+
+
+@dataclass
+class Output:
+    """The output of one container, which may still grow, and where its streams are cut."""
+
+    lines: list[str] = field(default_factory=list)
+    ended: bool = False
+    cut_after: list[int] = field(default_factory=list)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class FakeApi:
+    """The server and its objects.
+
+    Attributes:
+        calls: How often each verb of each resource was called, such as "create jobs".
+        seen: The headers and query of every call, oldest first.
+        faults: Verb and resource -> responses to give instead, in order.
+        watch_mode: "normal", "silent" (accepts and never says anything) or "expired" (an ERROR event of 410, once).
+    """
+
+    def __init__(self) -> None:
+        self.objects: dict[str, dict[tuple[str, str], Json]] = {"jobs": {}, "pods": {}}
+        self.events: list[Json] = []
+        self.outputs: dict[tuple[str, str], Output] = defaultdict(Output)
+        self.calls: Counter[str] = Counter()
+        self.seen: list[tuple[str, dict[str, str], dict[str, str]]] = []
+        self.faults: dict[str, list[web.Response]] = defaultdict(list)
+        self.watch_mode = "normal"
+        self.token: str | None = None
+        self._versions = itertools.count(100)
+        self._version = 100
+        self._watchers: set[tuple[str, asyncio.Queue[Json | None]]] = set()
+        self._history: list[tuple[str, int, Json]] = []
+        self._stop = asyncio.Event()
+        self.url = ""
+
+    @contextlib.asynccontextmanager
+    async def serve(self) -> AsyncIterator["FakeApi"]:
+        application = web.Application()
+        add = application.router.add_route
+        jobs = "/apis/batch/v1/namespaces/{namespace}/jobs"
+        add("POST", jobs, self._create_job)
+        add("GET", jobs, self._collection("jobs"))
+        add("GET", jobs + "/{name}", self._get_job)
+        add("PATCH", jobs + "/{name}", self._patch_job)
+        add("DELETE", jobs + "/{name}", self._delete_job)
+        add("GET", "/api/v1/namespaces/{namespace}/pods", self._collection("pods"))
+        add("GET", "/api/v1/namespaces/{namespace}/pods/{name}/log", self._log)
+        add("GET", "/api/v1/namespaces/{namespace}/events", self._list_events)
+        runner = web.AppRunner(application, shutdown_timeout=0.1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        try:
+            yield self
+        finally:
+            self._stop.set()
+            self.cut_watches()
+            for output in self.outputs.values():
+                output.changed.set()
+            await runner.cleanup()
+
+    # What a test does -------------------------------------------------------------------------------------------------
+
+    def put(self, resource: str, item: Json) -> Json:
+        """Store an object, new or changed, and tell the watchers."""
+        key = (item["metadata"]["namespace"], item["metadata"]["name"])
+        kind = "MODIFIED" if key in self.objects[resource] else "ADDED"
+        self._store(resource, kind, item)
+        self.objects[resource][key] = item
+        return item
+
+    def remove(self, resource: str, namespace: str, name: str) -> None:
+        """Delete an object and tell the watchers."""
+        item = self.objects[resource].pop((namespace, name))
+        self._store(resource, "DELETED", item)
+
+    def bookmark(self) -> None:
+        """Send a bookmark to every watcher."""
+        for resource, queue in self._watchers:
+            queue.put_nowait({"type": "BOOKMARK", "object": {"kind": resource, "metadata": self._stamp({})}})
+
+    def cut_watches(self) -> None:
+        """End every watch connection, as an API server that restarts does."""
+        for _, queue in self._watchers:
+            queue.put_nowait(None)
+
+    def job(self, namespace: str = "team-demo") -> Json:
+        """Return the one Job of a namespace."""
+        (found,) = [job for (space, _), job in self.objects["jobs"].items() if space == namespace]
+        return found
+
+    def run_pod(self, job: Json, suffix: str = "abcde", containers: tuple[str, ...] = ("main",)) -> Json:
+        """Give a Job a running Pod."""
+        name, namespace = f"{job['metadata']['name']}-{suffix}", job["metadata"]["namespace"]
+        labels = {**(job["spec"]["template"].get("metadata") or {}).get("labels", {})}
+        labels["batch.kubernetes.io/job-name"] = job["metadata"]["name"]
+        statuses = [
+            {"name": each, "image": "x", "containerID": f"containerd://{name}-{each}", "state": {"running": {}}}
+            for each in containers
+        ]
+        pod = {
+            "metadata": {"name": name, "namespace": namespace, "labels": labels, "uid": f"uid-{name}"},
+            "spec": {"containers": [{"name": each, "image": "x"} for each in containers], "nodeName": "node"},
+            "status": {"phase": "Running", "containerStatuses": statuses},
+        }
+        return self.put("pods", pod)
+
+    def end_pod(self, pod: Json, exit_code: int = 0, **more: Any) -> None:
+        """End a Pod's containers and their outputs."""
+        pod = copy.deepcopy(pod)
+        pod["status"]["phase"] = "Succeeded" if exit_code == 0 else "Failed"
+        for each in pod["status"]["containerStatuses"]:
+            reason = "Completed" if exit_code == 0 else "Error"
+            each["state"] = {"terminated": {"exitCode": exit_code, "reason": reason, **more}}
+            self.end_output(pod["metadata"]["name"], each["name"])
+        self.put("pods", pod)
+
+    def finish(self, job: Json, kind: str = "Complete", reason: str = "", message: str = "") -> None:
+        """Write a terminal condition and the count that goes with it."""
+        job = copy.deepcopy(job)
+        condition = {"type": kind, "status": "True", "reason": reason, "message": message}
+        pods = [p for p in self.objects["pods"].values() if p["metadata"]["name"].startswith(job["metadata"]["name"])]
+        count = {"succeeded" if kind == "Complete" else "failed": len(pods)}
+        job["status"] = {"conditions": [condition], **count}
+        self.put("jobs", job)
+
+    def say(self, pod: str, container: str, *texts: str) -> None:
+        """Let a container print lines, a millisecond apart."""
+        output = self.outputs[(pod, container)]
+        for text in texts:
+            moment = STARTED + timedelta(milliseconds=len(output.lines))
+            output.lines.append(f"{moment:%Y-%m-%dT%H:%M:%S.%f}000Z {text}")
+        output.changed.set()
+
+    def end_output(self, pod: str, container: str) -> None:
+        """End a container's output."""
+        self.outputs[(pod, container)].ended = True
+        self.outputs[(pod, container)].changed.set()
+
+    # What the server does ---------------------------------------------------------------------------------------------
+
+    def _stamp(self, item: Json) -> Json:
+        self._version = next(self._versions)
+        item.setdefault("metadata", {})["resourceVersion"] = str(self._version)
+        return item["metadata"]
+
+    def _store(self, resource: str, kind: str, item: Json) -> None:
+        self._stamp(item)
+        event = {"type": kind, "object": copy.deepcopy(item)}
+        self._history.append((resource, self._version, event))
+        for watched, queue in self._watchers:
+            if watched == resource:
+                queue.put_nowait(event)
+
+    def _note(self, request: web.Request, call: str) -> web.Response | None:
+        self.calls[call] += 1
+        self.seen.append((call, dict(request.headers), dict(request.query)))
+        if self.token is not None and request.headers.get("Authorization") != f"Bearer {self.token}":
+            return status(401, "Unauthorized", "Unauthorized")
+        return self.faults[call].pop(0) if self.faults[call] else None
+
+    async def _create_job(self, request: web.Request) -> web.StreamResponse:
+        if fault := self._note(request, "create jobs"):
+            return fault
+        job, namespace = await request.json(), request.match_info["namespace"]
+        key = (namespace, job["metadata"]["name"])
+        if key in self.objects["jobs"]:
+            return status(409, "AlreadyExists", f'jobs.batch "{key[1]}" already exists')
+        job["metadata"] |= {"uid": f"uid-{next(self._versions)}", "creationTimestamp": "2026-01-01T03:00:00Z"}
+        return web.json_response(self.put("jobs", job), status=201)
+
+    async def _get_job(self, request: web.Request) -> web.StreamResponse:
+        if fault := self._note(request, "get jobs"):
+            return fault
+        job = self.objects["jobs"].get((request.match_info["namespace"], request.match_info["name"]))
+        return web.json_response(job) if job else status(404, "NotFound", "not found")
+
+    async def _patch_job(self, request: web.Request) -> web.StreamResponse:
+        if fault := self._note(request, "patch jobs"):
+            return fault
+        job = self.objects["jobs"].get((request.match_info["namespace"], request.match_info["name"]))
+        if job is None:
+            return status(404, "NotFound", "not found")
+        job = copy.deepcopy(job)
+        job["spec"].update((await request.json())["spec"])
+        return web.json_response(self.put("jobs", job))
+
+    async def _delete_job(self, request: web.Request) -> web.StreamResponse:
+        if fault := self._note(request, "delete jobs"):
+            return fault
+        key = (request.match_info["namespace"], request.match_info["name"])
+        job, options = self.objects["jobs"].get(key), await request.json()
+        if job is None:
+            return status(404, "NotFound", "not found")
+        if options["preconditions"]["uid"] != job["metadata"]["uid"]:
+            return status(409, "Conflict", "the UID in the precondition does not match")
+        self.remove("jobs", *key)
+        return web.json_response({"kind": "Status", "status": "Success"})
+
+    async def _list_events(self, request: web.Request) -> web.StreamResponse:
+        if fault := self._note(request, "list events"):
+            return fault
+        return web.json_response({"items": self.events, "metadata": {}})
+
+    def _collection(self, resource: str) -> Any:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            if request.query.get("watch"):
+                return await self._watch(request, resource)
+            if fault := self._note(request, f"list {resource}"):
+                return fault
+            items = [
+                item
+                for (namespace, _), item in self.objects[resource].items()
+                if namespace == request.match_info["namespace"] and _selected(item, request.query.get("labelSelector"))
+            ]
+            return web.json_response({"items": items, "metadata": {"resourceVersion": str(self._version)}})
+
+        return handle
+
+    async def _watch(self, request: web.Request, resource: str) -> web.StreamResponse:
+        if fault := self._note(request, f"watch {resource}"):
+            return fault
+        response = web.StreamResponse()
+        await response.prepare(request)
+        if self.watch_mode == "silent":
+            await self._stop.wait()
+            return response
+        if self.watch_mode == "expired":
+            self.watch_mode = "normal"
+            gone = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version"}
+            await response.write(json.dumps({"type": "ERROR", "object": gone}).encode() + b"\n")
+            return response
+        queue: asyncio.Queue[Json | None] = asyncio.Queue()
+        since = int(request.query["resourceVersion"])
+        for watched, version, event in self._history:
+            if watched == resource and version > since:
+                queue.put_nowait(event)
+        entry = (resource, queue)
+        self._watchers.add(entry)
+        try:
+            while (event := await queue.get()) is not None:
+                if event["type"] == "BOOKMARK" or _selected(event["object"], request.query.get("labelSelector")):
+                    await response.write(json.dumps(event).encode() + b"\n")
+        finally:
+            self._watchers.discard(entry)
+        return response
+
+    async def _log(self, request: web.Request) -> web.StreamResponse:
+        if fault := self._note(request, "get logs"):
+            return fault
+        output = self.outputs[(request.match_info["name"], request.query["container"])]
+        response = web.StreamResponse()
+        await response.prepare(request)
+        since = request.query.get("sinceTime", "").rstrip("Z")
+        limit = output.cut_after.pop(0) if output.cut_after else None
+        position = sent = 0
+        while True:
+            output.changed.clear()
+            for line in output.lines[position:]:
+                if line >= since:
+                    if limit is not None and sent >= limit:
+                        request.transport.abort()
+                        return response
+                    await response.write(line.encode() + b"\n")
+                    sent += 1
+            position = len(output.lines)
+            if output.ended or self._stop.is_set():
+                return response
+            await output.changed.wait()
+
+
+def _selected(item: Json, selector: str | None) -> bool:
+    labels = item["metadata"].get("labels") or {}
+    pairs = [each.split("=", 1) for each in (selector or "").split(",") if each]
+    return all(labels.get(key) == value for key, value in pairs)
