@@ -28,10 +28,16 @@ def machine() -> dict[str, Any]:
     }
 
 
-def write(name: str, figures: dict[str, Any]) -> Path:
-    """Write figures to build/<name>.json and return the path."""
+def write(name: str, measured_on: dict[str, Any], figures: dict[str, Any]) -> Path:
+    """Write figures to build/<name>.json and return the path.
+
+    Args:
+        name: Of the file.
+        measured_on: What `machine` said before the measurement.
+        figures: What was measured.
+    """
     BUILD.mkdir(exist_ok=True)
     path = BUILD / f"{name}.json"
-    content = {"date": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", "machine": machine(), **figures}
+    content = {"date": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", "machine": measured_on, **figures}
     path.write_text(json.dumps(content, indent=2) + "\n")
     return path
