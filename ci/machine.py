@@ -84,8 +84,8 @@ def taken_ports(ports: list[int]) -> list[int]:
     return taken
 
 
-def routed_networks(table: str | None = None) -> list[tuple[ipaddress.IPv4Network, str]]:
-    """Return the IPv4 networks that this host routes, the default route apart, with their interface.
+def routed_networks(table: str | None = None) -> list[str]:
+    """Return the IPv4 networks that this host routes, the default route apart.
 
     Args:
         table: Text in the form of /proc/net/route; read from there by default.
@@ -93,10 +93,10 @@ def routed_networks(table: str | None = None) -> list[tuple[ipaddress.IPv4Networ
     text = Path("/proc/net/route").read_text() if table is None else table
     networks = []
     for line in text.splitlines()[1:]:
-        interface, destination, *_, mask = line.split()[:8]
+        _, destination, *_, mask = line.split()[:8]
         address, netmask = (str(ipaddress.IPv4Address(bytes.fromhex(word)[::-1])) for word in (destination, mask))
         if netmask != "0.0.0.0":  # noqa: S104 - a netmask, nothing listens
-            networks.append((ipaddress.IPv4Network(f"{address}/{netmask}"), interface))
+            networks.append(str(ipaddress.IPv4Network(f"{address}/{netmask}")))
     return networks
 
 

@@ -1,7 +1,6 @@
 """What `make up` needs of a machine, and how this one meets it. Standard library only, see ci/doctor.py."""
 
 import importlib.util
-import ipaddress
 import os
 import shutil
 import sys
@@ -9,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ci import machine
+from ci.errors import UserError
 from ci.paths import KUBECONFIG, ROOT, STATE, cache_dir
 from ci.pins import pins
 
@@ -167,20 +167,17 @@ def cgroups(version: str, controllers: set[str]) -> Finding:
     return Finding("cgroup controllers", "missing", f"{version} lacks {', '.join(missing)}", cure)
 
 
-def networks(routed: list[tuple[ipaddress.IPv4Network, str]], *, up: bool) -> list[Finding]:
-    """Judge the address ranges of the embedded cluster against what this host routes already."""
-    ranges = cluster_ranges()
-    if up or not ranges:
+def networks(taken: list[str], *, up: bool) -> list[Finding]:
+    """Judge the address ranges of the embedded cluster against the networks that this host routes already."""
+    if up:
         return []
-    clashes = [
-        f"{name} {ours} overlaps {theirs} on {interface}"
-        for name, ours in ranges.items()
-        for theirs, interface in routed
-        if ipaddress.IPv4Network(ours).overlaps(theirs)
-    ]
-    if not clashes:
-        return [Finding("network ranges", "ok", f"{', '.join(ranges.values())} are free")]
-    return [Finding("network ranges", "missing", "; ".join(clashes), "Take that route away, e.g. leave the VPN.")]
+    from ci.cluster.embedded.layout import choose_ranges
+
+    try:
+        ranges = choose_ranges(taken)
+    except UserError as error:
+        return [Finding("network ranges", "missing", "; ".join(error.faults), error.cure)]
+    return [Finding("network ranges", "ok", f"pods {ranges.pods}, services {ranges.services}")]
 
 
 def disk(folders: dict[Path, tuple[int, int]], *, cold: bool) -> list[Finding]:
@@ -251,12 +248,9 @@ def cluster_ports(*, kind: bool) -> list[int]:
     """Return the ports on 127.0.0.1 that the chosen cluster takes."""
     if kind:
         return [UI_PORT, REGISTRY_PORT]
-    return [UI_PORT]
+    from ci.cluster.embedded.layout import LOOPBACK_PORTS
 
-
-def cluster_ranges() -> dict[str, str]:
-    """Return the address ranges of the embedded cluster by name."""
-    return {}
+    return [UI_PORT, *LOOPBACK_PORTS]
 
 
 def _without_password(url: str) -> str:

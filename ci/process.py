@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from ci.errors import CommandError
@@ -50,11 +50,12 @@ def run(
             timeout=timeout_seconds,
             check=False,
         )
-    except FileNotFoundError as error:
-        raise CommandError(words, 127, str(error), log) from error
+    except OSError as error:
+        # As a shell has it: 127 is not found, 126 is found but not to be run.
+        raise CommandError(words, 127 if isinstance(error, FileNotFoundError) else 126, str(error), log) from error
     except subprocess.TimeoutExpired as error:
         output = _read_from(log, offset) if log else (error.output or b"").decode(errors="replace")
-        raise CommandError(words, 124, f"{output}\nNot finished after {timeout_seconds:.0f} s", log) from error
+        raise CommandError(words, 124, f"{output}\nNot finished after {timeout_seconds:g} s", log) from error
     finally:
         if sink:
             sink.close()

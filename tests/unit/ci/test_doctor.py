@@ -1,5 +1,4 @@
 import ast
-import ipaddress
 import json
 import os
 import socket
@@ -117,17 +116,17 @@ def test_route_table_is_read_in_the_kernels_byte_order() -> None:
         "eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
         "tun0\t0000600A\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n"
     )
-    assert machine.routed_networks(table) == [(ipaddress.IPv4Network("10.96.0.0/16"), "tun0")]
+    assert machine.routed_networks(table) == ["10.96.0.0/16"]
 
 
-def test_a_vpn_over_the_clusters_range_is_a_clash(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prerequisites, "cluster_ranges", lambda: {"services": "10.96.0.0/16"})
-    routed = [(ipaddress.IPv4Network("10.96.128.0/20"), "tun0")]
-    (finding,) = prerequisites.networks(routed, up=False)
-    assert finding.verdict == "missing"
-    assert "10.96.128.0/20 on tun0" in finding.found
-    (free,) = prerequisites.networks([(ipaddress.IPv4Network("192.0.2.0/24"), "eth0")], up=False)
+def test_a_vpn_over_every_range_of_the_cluster_is_a_clash() -> None:
+    (free,) = prerequisites.networks(["192.0.2.0/24"], up=False)
     assert free.verdict == "ok"
+    (clash,) = prerequisites.networks(["10.0.0.0/8", "172.16.0.0/12"], up=False)
+    assert clash.verdict == "missing"
+    assert "10.0.0.0/8" in clash.found
+    assert clash.cure
+    assert prerequisites.networks(["10.0.0.0/8", "172.16.0.0/12"], up=True) == []
 
 
 @pytest.mark.parametrize(
