@@ -84,6 +84,18 @@ def taken_ports(ports: list[int]) -> list[int]:
     return taken
 
 
+def api_server_answers(kubeconfig: Path) -> bool:
+    """Return whether something listens where a kubeconfig of ours says that the API server is."""
+    found = kubeconfig.is_file() and re.search(r"server: ['\"]?https://([\d.]+):(\d+)", kubeconfig.read_text())
+    if not found:
+        return False
+    try:
+        socket.create_connection((found[1], int(found[2])), timeout=2).close()
+    except OSError:
+        return False
+    return True
+
+
 def routed_networks(table: str | None = None) -> list[str]:
     """Return the IPv4 networks that this host routes, the default route apart.
 

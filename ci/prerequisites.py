@@ -22,6 +22,7 @@ TOO_NEW_PYTHON = (3, 14)
 """As requires-python of pyproject.toml has it; a test compares the two."""
 
 UI_PORT, REGISTRY_PORT = 30080, 5001
+IMAGE_PROGRAMS = ("buildah", "mmdebstrap", "skopeo")
 CONTROLLERS = {"cpu", "cpuset", "memory", "pids"}
 
 
@@ -46,16 +47,16 @@ def examine() -> list[Finding]:
     """Return every finding, the cheap ones first."""
     silence = machine.docker_silence()
     try:
-        kind = choose_kind(os.environ.get("CLUSTER", "auto"), docker_answers=silence is None)
+        kind = choose_kind(os.environ.get("CLUSTER") or "auto", docker_answers=silence is None)
     except ValueError as error:
         return [Finding("CLUSTER", "missing", str(error), "Say CLUSTER=auto, CLUSTER=kind or CLUSTER=embedded.")]
-    up = KUBECONFIG.is_file()
+    up = machine.api_server_answers(KUBECONFIG)
     findings = [linux(sys.platform, os.uname().release), program("git", "--version"), program("make", "--version")]
     findings += [python(), docker(silence, kind=kind), go()]
     if not kind:
         findings += [root(os.geteuid()), *packages(), cgroups(*machine.cgroup_controllers())]
-        findings += networks(machine.routed_networks(), up=up)
-    cold = not (cache_dir() / "tools").is_dir()
+        findings += [*networks(machine.routed_networks(), up=up), *neighbour()]
+    cold = not list((cache_dir() / "tools").glob("helm-*/helm" if kind else "kube-*/kube"))
     findings += [
         *disk({folder: machine.free_bytes(folder) for folder in (cache_dir(), STATE)}, cold=cold),
         memory(machine.memory_bytes(), up=up),
@@ -143,19 +144,17 @@ def root(euid: int) -> Finding:
 
 
 def packages() -> list[Finding]:
-    """Judge the distribution packages of the embedded cluster; their list lives with it."""
-    try:
-        from ci.cluster.embedded.packages import missing_packages
-    except ImportError:
-        return []
-    missing = missing_packages()
+    """Judge the distribution's programs of the embedded cluster and of building images without Docker."""
+    from ci.cluster.embedded.packages import missing as missing_packages
+
+    missing = missing_packages() + [name for name in IMAGE_PROGRAMS if not shutil.which(name)]
     if not missing:
         return [Finding("distribution packages", "ok", "all there")]
-    command = f"apt-get update && apt-get install -y --no-install-recommends {' '.join(missing)}"
+    command = f"apt-get update && apt-get install --yes --no-install-recommends {' '.join(missing)}"
     found = f"{len(missing)} missing: {' '.join(missing)}"
     if shutil.which("apt-get") and os.environ.get("INSTALL") != "0":
         return [Finding("distribution packages", "note", f"{found}; make up installs them")]
-    return [Finding("distribution packages", "missing", found, command)]
+    return [Finding("distribution packages", "missing", found, f"As root: {command}")]
 
 
 def cgroups(version: str, controllers: set[str]) -> Finding:
@@ -240,17 +239,32 @@ def registries(*, cold: bool) -> list[Finding]:
 
 def running(*, up: bool) -> Finding:
     """Tell whether this clone's platform is up already."""
-    found = f"yes ({KUBECONFIG.relative_to(ROOT)}); make status says more" if up else "none of this clone"
-    return Finding("running cluster", "ok", found)
+    name = "running cluster"
+    if up:
+        return Finding(name, "ok", f"yes ({KUBECONFIG.relative_to(ROOT)}); make status says more")
+    if KUBECONFIG.is_file():
+        return Finding(name, "note", "this clone's cluster does not answer; make up brings it back")
+    return Finding(name, "ok", "none of this clone")
+
+
+def neighbour() -> list[Finding]:
+    """Judge the embedded cluster of another clone: a host has room for one."""
+    from ci.cluster.embedded.owner import is_alive, read_owner
+
+    owner = read_owner()
+    if owner is None or owner.folder == str(ROOT) or not is_alive() or not Path(owner.folder).exists():
+        return []
+    found = f"the embedded cluster of {owner.folder} runs"
+    return [Finding("other clusters", "missing", found, f"make -C {owner.folder} down")]
 
 
 def cluster_ports(*, kind: bool) -> list[int]:
     """Return the ports on 127.0.0.1 that the chosen cluster takes."""
     if kind:
         return [UI_PORT, REGISTRY_PORT]
-    from ci.cluster.embedded.layout import LOOPBACK_PORTS
+    from ci.cluster.embedded.layout import API_SERVER_PORT, KUBELET_PORT, LOOPBACK_PORTS
 
-    return [UI_PORT, *LOOPBACK_PORTS]
+    return [UI_PORT, *LOOPBACK_PORTS, API_SERVER_PORT, KUBELET_PORT]
 
 
 def _without_password(url: str) -> str:

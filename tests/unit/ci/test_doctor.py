@@ -129,6 +129,19 @@ def test_a_vpn_over_every_range_of_the_cluster_is_a_clash() -> None:
     assert prerequisites.networks(["10.0.0.0/8", "172.16.0.0/12"], up=True) == []
 
 
+@pytest.mark.parametrize(("install", "verdict"), [("1", "note"), ("0", "missing")])
+def test_missing_packages_are_installed_by_make_up_unless_forbidden(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, install: str, verdict: str
+) -> None:
+    (tmp_path / "apt-get").write_text("#!/bin/sh\n")
+    (tmp_path / "apt-get").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("INSTALL", install)
+    (finding,) = prerequisites.packages()
+    assert finding.verdict == verdict
+    assert "buildah" in finding.found
+
+
 @pytest.mark.parametrize(
     ("wanted", "docker_answers", "kind"),
     [("auto", True, True), ("auto", False, False), ("kind", False, True), ("embedded", True, False)],
@@ -155,6 +168,17 @@ def test_silent_registry_matters_only_until_all_is_built(
         findings = prerequisites.registries(cold=cold)
     assert [finding.verdict for finding in findings] == [verdict, verdict]
     assert "secret" not in str(findings)
+
+
+def test_a_kubeconfig_alone_is_no_running_cluster(tmp_path: Path) -> None:
+    kubeconfig = tmp_path / "kubeconfig"
+    assert not machine.api_server_answers(kubeconfig)
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        kubeconfig.write_text(f"clusters:\n- cluster:\n    server: https://127.0.0.1:{server.getsockname()[1]}\n")
+        assert not machine.api_server_answers(kubeconfig)
+        server.listen()
+        assert machine.api_server_answers(kubeconfig)
 
 
 def test_report_shows_cures_below_faults_and_exits_1(
