@@ -148,7 +148,8 @@ class BuildahBuilder:
     def close(self) -> None:
         """Undo the mount of the storage on itself, which containers/storage leaves behind."""
         overlay = self._root / "overlay"
-        while os.path.ismount(overlay):
+        mounted = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+        for _ in range(mounted.count(str(overlay))):
             run("umount", overlay)
 
     def _ensure_base(self, tag: str, log: Path) -> None:
