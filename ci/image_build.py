@@ -15,7 +15,6 @@ from functools import cache
 from pathlib import Path
 from typing import Protocol
 
-from ci.cluster.docker import why_docker_is_silent
 from ci.errors import UserError
 from ci.image_recipes import BASE_EXCLUDES, BASE_INCLUDES, BASE_PACKAGES, Plan
 from ci.paths import cache_dir
@@ -49,6 +48,9 @@ def choose_builder(log: Path) -> Builder:
 
 @cache
 def _choose_builder_class() -> "type[DockerBuilder | BuildahBuilder]":
+    # The clusters load images, so their package imports ours.
+    from ci.cluster.docker import why_docker_is_silent
+
     return BuildahBuilder if why_docker_is_silent() else DockerBuilder
 
 
