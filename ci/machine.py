@@ -86,7 +86,7 @@ def taken_ports(ports: list[int]) -> list[int]:
 
 def api_server_answers(kubeconfig: Path) -> bool:
     """Return whether something listens where a kubeconfig of ours says that the API server is."""
-    found = kubeconfig.is_file() and re.search(r"server: ['\"]?https://([\d.]+):(\d+)", kubeconfig.read_text())
+    found = kubeconfig.is_file() and re.search(r"""server"?: ['"]?https://([\d.]+):(\d+)""", kubeconfig.read_text())
     if not found:
         return False
     try:

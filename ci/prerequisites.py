@@ -50,12 +50,12 @@ def examine() -> list[Finding]:
         kind = choose_kind(os.environ.get("CLUSTER") or "auto", docker_answers=silence is None)
     except ValueError as error:
         return [Finding("CLUSTER", "missing", str(error), "Say CLUSTER=auto, CLUSTER=kind or CLUSTER=embedded.")]
-    up = machine.api_server_answers(KUBECONFIG)
+    up = machine.api_server_answers(KUBECONFIG) or (not kind and embedded_owner() == str(ROOT))
     findings = [linux(sys.platform, os.uname().release), program("git", "--version"), program("make", "--version")]
     findings += [python(), docker(silence, kind=kind), go()]
     if not kind:
         findings += [root(os.geteuid()), *packages(), cgroups(*machine.cgroup_controllers())]
-        findings += [*networks(machine.routed_networks(), up=up), *neighbour()]
+        findings += [*networks(machine.routed_networks(), up=up), *neighbour(embedded_owner())]
     cold = not list((cache_dir() / "tools").glob("helm-*/helm" if kind else "kube-*/kube"))
     findings += [
         *disk({folder: machine.free_bytes(folder) for folder in (cache_dir(), STATE)}, cold=cold),
@@ -216,7 +216,7 @@ def ports(wanted: list[int], *, up: bool) -> Finding:
     taken = machine.taken_ports(wanted)
     if not taken:
         return Finding("ports", "ok", f"127.0.0.1: {', '.join(map(str, wanted))} are free")
-    cure = "See who listens: " + "; ".join(f"ss -ltnp 'sport = :{port}'" for port in taken)
+    cure = "Stop the programs that listen there; this shows them: ss -ltnp"
     return Finding("ports", "missing", f"in use: {', '.join(map(str, taken))}", cure)
 
 
@@ -247,15 +247,20 @@ def running(*, up: bool) -> Finding:
     return Finding(name, "ok", "none of this clone")
 
 
-def neighbour() -> list[Finding]:
-    """Judge the embedded cluster of another clone: a host has room for one."""
+def neighbour(owner: str | None) -> list[Finding]:
+    """Judge the clone whose embedded cluster runs: a host has room for one."""
+    if owner is None or owner == str(ROOT) or not Path(owner).exists():
+        return []
+    found = f"the embedded cluster of {owner} runs"
+    return [Finding("other clusters", "missing", found, f"make -C {owner} down")]
+
+
+def embedded_owner() -> str | None:
+    """Return the clone whose embedded cluster runs on this host, if there is one."""
     from ci.cluster.embedded.owner import is_alive, read_owner
 
     owner = read_owner()
-    if owner is None or owner.folder == str(ROOT) or not is_alive() or not Path(owner.folder).exists():
-        return []
-    found = f"the embedded cluster of {owner.folder} runs"
-    return [Finding("other clusters", "missing", found, f"make -C {owner.folder} down")]
+    return owner.folder if owner and is_alive() else None
 
 
 def cluster_ports(*, kind: bool) -> list[int]:

@@ -175,10 +175,21 @@ def test_a_kubeconfig_alone_is_no_running_cluster(tmp_path: Path) -> None:
     assert not machine.api_server_answers(kubeconfig)
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
-        kubeconfig.write_text(f"clusters:\n- cluster:\n    server: https://127.0.0.1:{server.getsockname()[1]}\n")
+        port = server.getsockname()[1]
+        kubeconfig.write_text(f"clusters:\n- cluster:\n    server: https://127.0.0.1:{port}\n")
         assert not machine.api_server_answers(kubeconfig)
         server.listen()
         assert machine.api_server_answers(kubeconfig)
+        kubeconfig.write_text(json.dumps({"clusters": [{"cluster": {"server": f"https://127.0.0.1:{port}"}}]}))
+        assert machine.api_server_answers(kubeconfig)
+
+
+def test_another_clones_cluster_is_in_the_way(tmp_path: Path) -> None:
+    (finding,) = prerequisites.neighbour(str(tmp_path))
+    assert finding.verdict == "missing"
+    assert finding.cure == f"make -C {tmp_path} down"
+    assert prerequisites.neighbour(str(ROOT)) == []
+    assert prerequisites.neighbour(None) == []
 
 
 def test_report_shows_cures_below_faults_and_exits_1(
