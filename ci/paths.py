@@ -4,8 +4,11 @@ import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-STATE = ROOT / ".cronlift"
-"""Everything that belongs to this clone's running platform; ignored by git, removed by `make reset`."""
+STATE = Path(os.environ.get("CRONLIFT_STATE") or ROOT / ".cronlift").resolve()
+"""Everything that belongs to this clone's running platform; ignored by git, removed by `make reset`.
+
+`$CRONLIFT_STATE` moves it, for the tests of the cluster's life and death.
+"""
 
 LOGS = STATE / "logs"
 KUBECONFIG = STATE / "kubeconfig"

@@ -1,0 +1,155 @@
+"""What the cluster changes on this host apart from processes: bridge, route, kernel settings, cgroups."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+from ci.cluster.embedded import layout
+from ci.cluster.embedded.layout import Ranges
+from ci.process import run
+
+BRIDGE_SETTINGS = ("net.bridge.bridge-nf-call-iptables", "net.bridge.bridge-nf-call-ip6tables")
+OWN_SETTINGS = {
+    "net.ipv4.ip_forward": "1",
+    # Without it a NetworkPolicy does not see the traffic between two pods of the one bridge.
+    "net.bridge.bridge-nf-call-iptables": "1",
+    "net.bridge.bridge-nf-call-ip6tables": "1",
+}
+SETTINGS = (
+    *OWN_SETTINGS,
+    # These are set by kube-proxy (NodePorts on 127.0.0.1) and by the kubelet.
+    "net.ipv4.conf.all.route_localnet",
+    "vm.overcommit_memory",
+    "vm.panic_on_oom",
+    "kernel.panic",
+    "kernel.panic_on_oops",
+    "kernel.keys.root_maxkeys",
+    "kernel.keys.root_maxbytes",
+)
+CGROUP_ROOT = Path("/sys/fs/cgroup")
+
+
+def read_settings() -> dict[str, str]:
+    """Return the present value of each setting that the cluster changes."""
+    load_bridge_module()
+    return {name: _setting(name).read_text().strip() for name in SETTINGS if _setting(name).exists()}
+
+
+def restore_settings(former: dict[str, str]) -> None:
+    """Write back the settings that differ now."""
+    for name, value in former.items():
+        path = _setting(name)
+        if path.exists() and path.read_text().strip() != value:
+            path.write_text(value)
+
+
+def make_network(ranges: Ranges) -> None:
+    """Make bridge, route and settings, as far as they are missing."""
+    for name, value in OWN_SETTINGS.items():
+        if _setting(name).read_text().strip() != value:
+            _setting(name).write_text(value)
+    if not Path("/sys/class/net", layout.BRIDGE).exists():
+        run("ip", "link", "add", layout.BRIDGE, "type", "bridge")
+    # The API server advertises this address, so it is there before any pod is.
+    run("ip", "address", "replace", f"{ranges.gateway}/{ranges.pods.partition('/')[2]}", "dev", layout.BRIDGE)
+    run("ip", "link", "set", layout.BRIDGE, "up")
+    # Service addresses are translated before routing; what is left of them must never go to the default gateway.
+    run("ip", "route", "replace", "blackhole", ranges.services)
+
+
+def remove_network(pods: str, services: str) -> None:
+    """Remove the route, the bridge and the pods' links on it."""
+    for port in Path("/sys/class/net").glob("*/master"):
+        if port.resolve().name == layout.BRIDGE:
+            _try("ip", "link", "delete", port.parent.name)
+    if Path("/sys/class/net", layout.BRIDGE).exists():
+        _try("ip", "link", "delete", layout.BRIDGE)
+    if services:
+        _try("ip", "route", "delete", "blackhole", services)
+
+
+def load_bridge_module() -> None:
+    """Load br_netfilter, which Debian does not load by itself."""
+    if not _setting(BRIDGE_SETTINGS[0]).exists():
+        _try("modprobe", "br_netfilter")
+
+
+def used_networks() -> list[str]:
+    """Return what this host routes, and its name servers; our own bridge and route left out."""
+    routes = json.loads(run("ip", "-json", "-4", "route", "show", "table", "all"))
+    found = [
+        route["dst"]
+        for route in routes
+        if route.get("dst", "default") != "default"
+        and route.get("dev") != layout.BRIDGE
+        and route.get("type") not in ("blackhole", "local", "broadcast", "multicast")
+    ]
+    return found + [address for address in resolvers() if ":" not in address]
+
+
+def resolvers() -> list[str]:
+    """Return the IPv4 name servers of this host that a pod can reach; empty when there is none."""
+    # systemd-resolved puts its stub on loopback into the first file and the real servers into the second.
+    for path in (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf")):
+        try:
+            words = [line.split() for line in path.read_text().splitlines()]
+        except OSError:
+            continue
+        found = [line[1] for line in words if len(line) > 1 and line[0] == "nameserver"]
+        if usable := [address for address in found if ":" not in address and not address.startswith("127.")]:
+            return usable
+    return []
+
+
+def make_cgroups() -> None:
+    """Make the cgroup below which every pod lives, in each hierarchy that this host has."""
+    if (CGROUP_ROOT / "cgroup.controllers").exists():
+        (CGROUP_ROOT / layout.CGROUP).mkdir(exist_ok=True)
+        for path in (CGROUP_ROOT, CGROUP_ROOT / layout.CGROUP):
+            for controller in (CGROUP_ROOT / "cgroup.controllers").read_text().split():
+                (path / "cgroup.subtree_control").write_text(f"+{controller}")
+        return
+    for folder in _hierarchies():
+        (folder / layout.CGROUP).mkdir(exist_ok=True)
+
+
+def pod_pids() -> list[int]:
+    """Return every process of every pod, sandboxes included."""
+    found = set()
+    for folder in _own_cgroups():
+        for path in folder.rglob("cgroup.procs"):
+            try:
+                found |= {int(word) for word in path.read_text().split()}
+            except OSError:
+                continue
+    return sorted(found)
+
+
+def remove_cgroups() -> None:
+    """Remove the cgroups, deepest first; they are empty once the pods' processes are gone."""
+    for own in _own_cgroups():
+        for folder, _, _ in os.walk(own, topdown=False):
+            try:
+                os.rmdir(folder)
+            except OSError:
+                continue
+
+
+def _own_cgroups() -> list[Path]:
+    return [folder / layout.CGROUP for folder in _hierarchies() if (folder / layout.CGROUP).is_dir()]
+
+
+def _hierarchies() -> list[Path]:
+    if (CGROUP_ROOT / "cgroup.controllers").exists():
+        return [CGROUP_ROOT]
+    lines = [line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    return sorted({Path(words[4]) for words in lines if words[words.index("-") + 1] == "cgroup"})
+
+
+def _setting(name: str) -> Path:
+    return Path("/proc/sys", *name.split("."))
+
+
+def _try(*command: str) -> None:
+    subprocess.run(command, check=False, stdin=subprocess.DEVNULL, capture_output=True)
