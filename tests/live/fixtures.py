@@ -28,12 +28,13 @@ def kube_config() -> str:
 
 @pytest.fixture(scope="session")
 def airflow(kube_config: str) -> Iterator[Airflow]:
-    """Log in to the platform that runs, and clear away what a killed test run left in the tree."""
+    """Log in to the platform that runs; before and after, clear away the DAGs of tests."""
     client = release.login()
     if client.health().get("scheduler") != "healthy":
         pytest.fail(f"The platform is not healthy: {client.health()}. Run `make up`")
     remove_leftovers(client)
     yield client
+    remove_leftovers(client)
     client.close()
 
 
@@ -47,7 +48,8 @@ def scratch_dag_maker(airflow: Airflow) -> Iterator[Callable[[], ScratchDag]]:
         return made[-1]
 
     yield make
-    _remove_all(made)
+    for dag in made:
+        dag.remove()
 
 
 @pytest.fixture
@@ -56,15 +58,6 @@ def scratch_dag(airflow: Airflow) -> Iterator[ScratchDag]:
     dag = ScratchDag(airflow)
     yield dag
     dag.remove()
-
-
-def _remove_all(dags: list[ScratchDag]) -> None:
-    # All files first: then one snapshot and one refresh take them all away.
-    for dag in dags:
-        dag.file.unlink(missing_ok=True)
-        dag.manifest.unlink(missing_ok=True)
-    for dag in dags:
-        dag.remove()
 
 
 @pytest.hookimpl(wrapper=True)

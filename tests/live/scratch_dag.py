@@ -161,10 +161,9 @@ class ScratchDag:
             return []
 
     def remove(self) -> None:
-        """Remove the files, the DAG with its runs, and its Jobs."""
+        """Remove the files and the Jobs; Airflow forgets the DAG at the session's end, when it has seen that."""
         for path in (self.file, self.manifest):
             path.unlink(missing_ok=True)
-        forget(self.airflow, self.dag_id)
         delete_jobs(self.dag_id)
 
 
@@ -202,7 +201,7 @@ def jobs_of(dag_id: str) -> list[str]:
 
 
 def remove_leftovers(airflow: Airflow) -> None:
-    """Remove what a killed test run left: files first, then the DAGs that no file names any more."""
+    """Remove what tests left, those of a killed session too: files first, then the DAGs that no file names any more."""
     for pattern in (f"{PREFIX}*.py", f"jobs/{PREFIX}*.yaml"):
         for path in FOLDER.glob(pattern):
             path.unlink()
