@@ -1,13 +1,18 @@
+import re
+import socket
 import subprocess
-from collections.abc import Callable
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
+from ci.digests import DigestError, parse_reference, resolve
 from ci.errors import UserError
 from ci.paths import ROOT
 from ci.pin_check import drifts
-from ci.pins import parse
+from ci.pins import fill_digests, parse
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 GOOD = {
@@ -106,12 +111,95 @@ def test_versions_env_names_every_bad_line() -> None:
     ]
 
 
-@pytest.fixture
-def read_pins() -> Callable[[], dict[str, str]]:
-    return lambda: parse((ROOT / "versions.env").read_text())
-
-
-def test_digests_are_empty_or_whole(read_pins: Callable[[], dict[str, str]]) -> None:
-    digests = {name: value for name, value in read_pins().items() if name.endswith("_DIGEST") and value}
+def test_digests_are_empty_or_whole() -> None:
+    digests = {name: value for name, value in parse(GOOD["versions.env"]).items() if name.endswith("_DIGEST") and value}
     assert digests
     assert not [name for name, value in digests.items() if not value.startswith("sha256:") or len(value) != 71]
+
+
+def test_every_digest_has_its_image() -> None:
+    pins = parse(GOOD["versions.env"])
+    digests = [name for name in pins if name.endswith("_DIGEST")]
+    assert [name for name in digests if not pins[name.replace("_DIGEST", "_IMAGE")]] == []
+
+
+def test_make_pins_fills_what_it_can_and_names_the_rest(repo: Path) -> None:
+    (repo / "charts/cronlift/values.yaml").write_text((ROOT / "charts/cronlift/values.yaml").read_text())
+    before = parse((repo / "versions.env").read_text())
+
+    def answer(image: str) -> str:
+        if "git-sync" in image:
+            raise DigestError(f"{image}: registry.k8s.io does not answer")
+        return "sha256:" + "7" * 64
+
+    if any(before[name] for name in ("POSTGRES_DIGEST", "GIT_SYNC_DIGEST")):
+        text = re.sub(
+            r"^(POSTGRES|GIT_SYNC)_DIGEST=.*$", r"\1_DIGEST=", (repo / "versions.env").read_text(), flags=re.M
+        )
+        (repo / "versions.env").write_text(text)
+    assert fill_digests(repo, answer) == [f"{before['GIT_SYNC_IMAGE']}: registry.k8s.io does not answer"]
+    after = parse((repo / "versions.env").read_text())
+    assert after["POSTGRES_DIGEST"] == "sha256:" + "7" * 64
+    assert after["GIT_SYNC_DIGEST"] == ""
+    assert after["KIND_NODE_DIGEST"] == before["KIND_NODE_DIGEST"]
+    assert f'digest: "sha256:{"7" * 64}"' in (repo / "charts/cronlift/values.yaml").read_text()
+    assert [fault for fault in drifts(repo) if "postgres" in fault] == []
+
+
+class Registry(BaseHTTPRequestHandler):
+    """Gives a token to everybody, and manifests to whoever shows it."""
+
+    def do_GET(self) -> None:
+        assert self.path == "/token?service=here&scope=repository%3Alibrary%2Fdebian%3Apull"
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'{"token": "let-me-in"}')
+
+    def do_HEAD(self) -> None:
+        address = f"http://127.0.0.1:{self.server.server_port}"  # type: ignore[attr-defined]
+        if self.headers["Authorization"] != "Bearer let-me-in":
+            self.send_response(401)
+            scope = "repository:library/debian:pull"
+            self.send_header("WWW-Authenticate", f'Bearer realm="{address}/token",service="here",scope="{scope}"')
+        elif self.path != "/v2/library/debian/manifests/trixie-slim":
+            self.send_response(404, "Not Found")
+        elif "application/vnd.oci.image.index.v1+json" in self.headers["Accept"]:
+            self.send_response(200)
+            self.send_header("Docker-Content-Digest", "sha256:" + "a" * 64)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+
+@pytest.fixture
+def registry() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Registry)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_digest_comes_from_the_registry_after_its_token(registry: str) -> None:
+    assert resolve(f"{registry}/library/debian:trixie-slim") == "sha256:" + "a" * 64
+
+
+def test_unknown_tag_is_named_with_the_registrys_answer(registry: str) -> None:
+    with pytest.raises(DigestError, match=r"library/debian:nothing: .* answered 404 Not Found"):
+        resolve(f"{registry}/library/debian:nothing")
+
+
+def test_silent_registry_is_named() -> None:
+    with socket.socket() as bound_only:
+        bound_only.bind(("127.0.0.1", 0))
+        with pytest.raises(DigestError, match=r"does not answer: .*refused"):
+            resolve(f"127.0.0.1:{bound_only.getsockname()[1]}/library/debian:trixie")
+
+
+@pytest.mark.parametrize("image", ["debian:trixie", "docker.io/library/debian", "docker.io/debian@sha256:1"])
+def test_an_image_must_name_registry_repository_and_tag(image: str) -> None:
+    with pytest.raises(DigestError, match="not REGISTRY/REPOSITORY:TAG"):
+        parse_reference(image)
