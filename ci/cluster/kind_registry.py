@@ -6,6 +6,7 @@ ConfigMap of KEP-1755).
 
 import re
 import shutil
+import tarfile
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -94,7 +95,7 @@ class KindRegistry:
         """Send the archive: by skopeo straight from the file, else by way of Docker's own image store."""
         reference = self.reference(image)
         if shutil.which("skopeo"):
-            source, target = f"oci-archive:{image.archive}", f"docker://{reference}"
+            source, target = f"{archive_kind(image.archive)}:{image.archive}", f"docker://{reference}"
             run("skopeo", "copy", "--dest-tls-verify=false", source, target, log=log)
             return
         printed = docker("load", "--input", image.archive)
@@ -104,3 +105,19 @@ class KindRegistry:
         docker("tag", loaded[-1], reference)
         docker("push", "--quiet", reference)
         docker("rmi", reference)
+
+
+def archive_kind(archive: Path) -> str:
+    """Return skopeo's word for the archive: `docker save` writes the OCI layout only since Docker 25.
+
+    Raises:
+        CiError: The file is no image archive.
+    """
+    try:
+        with tarfile.open(archive, "r:") as tar:
+            for member in tar:
+                if member.name in ("oci-layout", "index.json"):
+                    return "oci-archive"
+    except (OSError, tarfile.TarError) as error:
+        raise CiError(f"Image archive {archive} cannot be read: {error}. Remove it and run make up again.") from error
+    return "docker-archive"

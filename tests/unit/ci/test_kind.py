@@ -4,6 +4,7 @@ import shutil
 import socket
 import stat
 import sys
+import tarfile
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -245,12 +246,34 @@ def test_load_pushes_only_what_is_missing(
     cluster: KindCluster, engine: Engine, registry: list[str], tmp_path: Path
 ) -> None:
     registry.append("ruby/manifests/def")
+    write_archive(tmp_path / "legacy.tar", "blobs/sha256/0", "oci-layout")
     images = [Image("legacy", "abc", tmp_path / "legacy.tar"), Image("ruby", "def", tmp_path / "ruby.tar")]
     at = f"localhost:{cluster._registry.port}/cronlift"
     assert cluster.load(images) == {"legacy": f"{at}/legacy:abc", "ruby": f"{at}/ruby:def"}
     assert engine.take_calls() == [
         f"skopeo copy --dest-tls-verify=false oci-archive:{tmp_path}/legacy.tar docker://{at}/legacy:abc"
     ]
+
+
+def write_archive(path: Path, *names: str) -> None:
+    with tarfile.open(path, "w") as tar:
+        for name in names:
+            tar.addfile(tarfile.TarInfo(name))
+
+
+def test_load_takes_what_an_old_docker_saved(
+    cluster: KindCluster, engine: Engine, registry: list[str], tmp_path: Path
+) -> None:
+    write_archive(tmp_path / "legacy.tar", "manifest.json", "repositories")
+    cluster.load([Image("legacy", "abc", tmp_path / "legacy.tar")])
+    (call,) = engine.take_calls()
+    assert f"docker-archive:{tmp_path}/legacy.tar" in call
+
+
+def test_a_broken_archive_is_named_with_its_cure(cluster: KindCluster, registry: list[str], tmp_path: Path) -> None:
+    (tmp_path / "legacy.tar").write_text("half of it")
+    with pytest.raises(CiError, match=r"legacy\.tar cannot be read: .* Remove it"):
+        cluster.load([Image("legacy", "abc", tmp_path / "legacy.tar")])
 
 
 def test_load_without_skopeo_goes_by_way_of_docker(
