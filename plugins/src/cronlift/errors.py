@@ -45,8 +45,8 @@ class ManifestError(CronliftError):
     """
 
     def __init__(self, what: str, *, where: str = "", cure: str) -> None:
-        self.what, self.where, self.cure = what, where, cure
-        super().__init__(f"{where}: {what}. {cure}" if where else f"{what}. {cure}")
+        self.what, self.where, self.cure = what.rstrip("."), where, cure
+        super().__init__(f"{where}: {self.what}. {cure}" if where else f"{self.what}. {cure}")
 
     @classmethod
     def all_of(cls, faults: Sequence["ManifestError"]) -> "ManifestError":

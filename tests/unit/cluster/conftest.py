@@ -31,7 +31,12 @@ async def client(api: FakeApi) -> AsyncIterator[KubernetesClient]:
 @pytest.fixture
 async def watch(client: KubernetesClient) -> AsyncIterator[SharedWatch]:
     shared = SharedWatch(
-        client, "team-demo", naming.selector(DEPLOYMENT), silence_seconds=0.4, first_pause_seconds=0.02, linger_seconds=0.05
+        client,
+        "team-demo",
+        naming.selector(DEPLOYMENT),
+        silence_seconds=0.4,
+        first_pause_seconds=0.02,
+        linger_seconds=0.05,
     )
     yield shared
     await shared.close()

@@ -22,7 +22,14 @@ STARTED = datetime(2026, 1, 1, 3, 0, 0, tzinfo=UTC)
 
 def status(code: int, reason: str, message: str) -> web.Response:
     """Return a Status object, as the API server answers errors."""
-    body = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "message": message, "code": code}
+    body = {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "status": "Failure",
+        "reason": reason,
+        "message": message,
+        "code": code,
+    }
     return web.json_response(body, status=code)
 
 

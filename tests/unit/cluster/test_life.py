@@ -251,7 +251,10 @@ async def test_cancelled_task_leaves_the_job_alone(api, life):
 
 async def test_create_goes_on_while_the_api_server_is_away(api, life, monkeypatch, log):
     monkeypatch.setattr("cronlift.cluster.start.FIRST_PAUSE_SECONDS", 0.01)
-    api.faults["create jobs"] = [status(503, "ServiceUnavailable", "etcd is away"), status(429, "TooManyRequests", "slow")]
+    api.faults["create jobs"] = [
+        status(503, "ServiceUnavailable", "etcd is away"),
+        status(429, "TooManyRequests", "slow"),
+    ]
     assert (await play(api, life().run())).outcome is Outcome.SUCCEEDED
     assert api.calls["create jobs"] == 3
     assert sum("Will go on trying" in line for line in log.lines) == 1

@@ -1,8 +1,10 @@
 """The operator that DAG files use. It must import in milliseconds: the DAG processor imports it again and again."""
 
+import sys
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.bases.operator import BaseOperator
@@ -51,6 +53,7 @@ class KubernetesJobOperator(BaseOperator):
                 f"Task {self.task_id}: delete_policy is {delete_policy!r}. "
                 f"Use one of {', '.join(map(repr, DELETE_POLICIES))}."
             )
+        self._defined_at = _definition_place()
         self.manifest = manifest
         self.delete_policy = delete_policy
         self.start_from_trigger = not self._reasons_to_start_in_worker()
@@ -61,10 +64,10 @@ class KubernetesJobOperator(BaseOperator):
 
         An error here is an import error of the DAG.
         """
-        from cronlift.airflow.checks import check_task
+        from cronlift.airflow.checks import collect_and_check
 
-        sources = self._collect()
-        check_task(sources, f"task {self.task_id}")
+        asked_by = f"{self._defined_at}: task {self.task_id}" if self._defined_at else f"task {self.task_id}"
+        sources = collect_and_check(self.manifest, self._folders(), asked_by)
         if self.start_from_trigger:
             self.start_trigger_args = self._trigger_args(sources)
 
@@ -156,6 +159,14 @@ class KubernetesJobOperator(BaseOperator):
         if dag is not None and getattr(dag, "fail_fast", False):
             found.append("fail_fast")
         return found
+
+
+def _definition_place() -> str:
+    """Return `file:line` of the call in the DAG file, for faults that have no file of their own."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and str(frame.f_globals.get("__name__", "")).startswith(("airflow.", "cronlift.")):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame is not None else ""
 
 
 def _check_manifest(task_id: str, manifest: Any) -> None:

@@ -57,14 +57,13 @@ def task_policy(task: Any) -> None:
         return
     from airflow.exceptions import AirflowClusterPolicyViolation
 
-    from cronlift.airflow.checks import check_task
+    from cronlift.airflow.checks import collect_and_check
     from cronlift.errors import CronliftError
-    from cronlift.job.sources import collect
 
     more = dag.template_searchpath or ()
     folders = [Path(dag.folder), *(Path(each) for each in ([more] if isinstance(more, str) else more))]
     try:
-        check_task(collect(manifest, folders), f"task {task.task_id}")
+        collect_and_check(manifest, folders, f"{dag.fileloc}: task {task.task_id}")
     except CronliftError as error:
         raise AirflowClusterPolicyViolation(str(error)) from error
 

@@ -99,7 +99,9 @@ def _find(name: str, folders: Sequence[Path]) -> Path | None:
 def _references(name: str, source: str, folders: Sequence[Path]) -> list[str]:
     """Return the names that a template refers to, less those that it may do without."""
     try:
-        tree = bare_environment().parse(source, name=name)
+        environment = bare_environment()
+        tree = environment.parse(source, name=name)
+        environment.compile(source, name=name)  # finds filters and tests that do not exist
     except TemplateSyntaxError as error:
         raise ManifestError(
             f"Jinja syntax error: {error.message}",

@@ -4,6 +4,7 @@ A template may fail only its own task. So: no access to Python's internals, an e
 and limits on time, size and loops. Rendering is synchronous; callers on an event loop run it in a thread.
 """
 
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +14,7 @@ from datetime import datetime
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import DictLoader, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError, UndefinedError
+from jinja2 import FunctionLoader, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError, UndefinedError
 from jinja2.sandbox import SandboxedEnvironment
 
 from cronlift.errors import ManifestError
@@ -26,6 +27,10 @@ SIZE_LIMIT_CHARACTERS = 1024 * 1024
 # Variables and connections are fetched while rendering: the first one of a triggerer may take 15 s (Airflow 3.3.2).
 TIME_LIMIT_SECONDS = 40.0
 POWER_LIMIT = 1000
+# What Airflow leaves out of the context of a run without a logical date.
+_NEEDS_LOGICAL_DATE = re.compile(
+    r"'(ds|ds_nodash|ts|ts_nodash|ts_nodash_with_tz|logical_date|data_interval_\w+|prev_\w+)' is undefined"
+)
 
 
 class Images(Mapping[str, str]):
@@ -95,8 +100,14 @@ class Limits:
 
 def bare_environment(files: Mapping[str, str] | None = None) -> ManifestEnvironment:
     """Make the environment of every manifest: strict, sandboxed, with Airflow's date filters."""
+    sources = dict(files or {})
+
+    def load(name: str) -> tuple[str, str, Callable[[], bool]] | None:
+        # A name as the file name: Jinja puts that, and not the name, into the tracebacks that give the line of a fault.
+        return (sources[name], name, lambda: True) if name in sources else None
+
     environment = ManifestEnvironment(
-        loader=DictLoader(dict(files or {})), undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False
+        loader=FunctionLoader(load), undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False
     )
     environment.filters.update(_DATE_FILTERS)
     return environment
@@ -166,8 +177,7 @@ def _naming_the_line(entry: str) -> Iterator[None]:
         raise ManifestError(
             f"{error.message}",
             where=template_position(error, entry),
-            cure="Check the spelling, or give a default: {{ name | default('value') }}. The DAG's user_defined_macros "
-            "are not known here: use params.",
+            cure=_cure_of_undefined(error.message or ""),
         ) from error
     except TemplateSyntaxError as error:
         raise ManifestError(
@@ -183,20 +193,26 @@ def _naming_the_line(entry: str) -> Iterator[None]:
         ) from error
 
 
+def _cure_of_undefined(message: str) -> str:
+    if _NEEDS_LOGICAL_DATE.match(message):
+        return (
+            "This run was triggered without a logical date. Trigger it with one, or use run_id or "
+            "{{ dag_run.run_after | ds }}, which every run has."
+        )
+    return (
+        "Check the spelling, or give a default: {{ name | default('value') }}. "
+        "The DAG's user_defined_macros are not known here: use params."
+    )
+
+
 def template_position(error: BaseException, entry: str) -> str:
     """Return `name:line` of the innermost template frame of an error; the entry's name when there is none."""
     place, trace = entry, error.__traceback__
     while trace is not None:
-        # jinja2.debug rewrites a template's frames; its globals hold the module of the template.
-        template = trace.tb_frame.f_globals.get("__jinja_template__")
-        if template is not None:
-            line = template.get_corresponding_lineno(trace.tb_lineno)
-            place = f"{template.name or entry}:{line}"
-        elif trace.tb_frame.f_code.co_name in ("top-level template code", "template") or (
-            trace.tb_frame.f_code.co_name.startswith("block ")
-        ):
-            name = trace.tb_frame.f_code.co_filename
-            place = f"{entry if name in ('<template>', '<unknown>') else name}:{trace.tb_lineno}"
+        # Jinja gives its frames these names, and the template's own lines.
+        code = trace.tb_frame.f_code
+        if code.co_name in ("top-level template code", "template") or code.co_name.startswith("block "):
+            place = f"{entry if code.co_filename.startswith('<') else code.co_filename}:{trace.tb_lineno}"
         trace = trace.tb_next
     return place
 
