@@ -76,10 +76,12 @@ def main() -> None:
 def checks(root: Path) -> list[Check]:
     """Return every check, the slow ones first, so that they start first."""
     files = repo_files(root)
+    # The old server's scripts move as they are: nobody has to rewrite them for a linter.
+    ours = [name for name in files if "/rootfs/" not in name]
     python = str(BIN / "python")
     pytest = (python, "-m", "pytest", "-q", "-p", "no:cacheprovider")
     tests = {folder: matching(files, f"tests/{folder}/*test_*.py") for folder in ("unit", "dags", "chart")}
-    yaml_files = [name for name in matching(files, "*.yaml", "*.yml") if "/templates/" not in name]
+    yaml_files = [name for name in matching(ours, "*.yaml", "*.yml") if "/templates/" not in name]
     dockerfiles = matching(files, "*Dockerfile", "*Dockerfile.*")
     workflows = matching(files, ".github/workflows/*")
     schema = matching(files, "charts/cronlift/values.schema.json")
@@ -97,7 +99,7 @@ def checks(root: Path) -> list[Check]:
         Check("format", _given(["."], "ruff", "format", "--check", "--quiet", "--output-format=concise", ".")),
         Check("yaml", _given(yaml_files, "yamllint", "--strict", *yaml_files)),
         Check("shell", _given(scripts := shell_scripts(root, files), "shellcheck", "--external-sources", *scripts)),
-        Check("dockerfiles", _given(dockerfiles, "hadolint", *dockerfiles)),
+        Check("dockerfiles", _given(dockerfiles, "hadolint", "--no-color", *dockerfiles)),
         Check("teams", _given(schema, "check-jsonschema", "--schemafile", *schema, "teams.yaml")),
         Check("lock", _given(["uv.lock"], "uv", "lock", "--check", "--quiet")),
         Check("pins", (python, "-m", "ci.pin_check")),

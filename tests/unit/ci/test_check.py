@@ -103,6 +103,14 @@ def test_a_file_that_git_ignores_is_not_checked(repo: Path) -> None:
     assert find(repo, "shell").command == ()
 
 
+def test_scripts_of_the_old_server_are_not_linted(repo: Path) -> None:
+    before = find(repo, "shell").command
+    old = repo / "images/legacy/rootfs/opt/jobs/rotate.sh"
+    old.parent.mkdir(parents=True)
+    old.write_text("#!/bin/sh\necho $1\n")
+    assert find(repo, "shell").command == before
+
+
 def test_a_check_without_files_says_so_and_does_not_fail(repo: Path) -> None:
     shutil.rmtree(repo / "scripts")
     result = run_check(find(repo, "shell"), repo)
