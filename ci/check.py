@@ -98,7 +98,7 @@ def checks(root: Path) -> list[Check]:
         Check("lint", _given(["."], "ruff", "check", "--quiet", "--output-format=concise", ".")),
         Check("format", _given(["."], "ruff", "format", "--check", "--quiet", "--output-format=concise", ".")),
         Check("yaml", _given(yaml_files, "yamllint", "--strict", *yaml_files)),
-        Check("shell", _given(scripts := shell_scripts(root, files), "shellcheck", "--external-sources", *scripts)),
+        Check("shell", _given(scripts := shell_scripts(root, ours), "shellcheck", "--external-sources", *scripts)),
         Check("dockerfiles", _given(dockerfiles, "hadolint", "--no-color", *dockerfiles)),
         Check("teams", _given(schema, "check-jsonschema", "--schemafile", *schema, "teams.yaml")),
         Check("lock", _given(["uv.lock"], "uv", "lock", "--check", "--quiet")),
