@@ -1,7 +1,8 @@
 """A fake API server, a client of it, and a watch, each on the test's event loop; leftover tasks fail the test."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import aiohttp
 import pytest
@@ -14,6 +15,16 @@ from tests.unit.cluster.fake_api import FakeApi
 
 DEPLOYMENT = "cronlift/cronlift"
 LAUNCHER = "system:serviceaccount:team-demo:cronlift-launcher"
+
+
+async def until(condition: Callable[[], Any]) -> Any:
+    """Wait until a condition holds, five seconds at most, and return its value."""
+    async with asyncio.timeout(5):
+        found = condition()
+        while not found:
+            await asyncio.sleep(0.005)  # polls: what is waited for is often inside the server under test
+            found = condition()
+        return found
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import copy
 import itertools
 import json
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -33,6 +33,17 @@ def status(code: int, reason: str, message: str) -> web.Response:
     return web.json_response(body, status=code)
 
 
+def fault(code: int, reason: str, message: str, **headers: str) -> Callable[[], web.Response]:
+    """Return what makes such an answer, for `FakeApi.faults`; keyword Retry_After becomes Retry-After."""
+
+    def answer() -> web.Response:
+        response = status(code, reason, message)
+        response.headers.update({name.replace("_", "-"): value for name, value in headers.items()})
+        return response
+
+    return answer
+
+
 @dataclass
 class Output:
     """The output of one container, which may still grow, and where its streams are cut."""
@@ -49,7 +60,7 @@ class FakeApi:
     Attributes:
         calls: How often each verb of each resource was called, such as "create jobs".
         seen: The headers and query of every call, oldest first.
-        faults: Verb and resource -> responses to give instead, in order.
+        faults: Verb and resource -> answers to give instead, in order.
         watch_mode: "normal", "silent" (accepts and never says anything) or "expired" (an ERROR event of 410, once).
     """
 
@@ -59,10 +70,10 @@ class FakeApi:
         self.outputs: dict[tuple[str, str], Output] = defaultdict(Output)
         self.calls: Counter[str] = Counter()
         self.seen: list[tuple[str, dict[str, str], dict[str, str]]] = []
-        self.faults: dict[str, list[web.Response]] = defaultdict(list)
+        self.faults: dict[str, list[Callable[[], web.Response]]] = defaultdict(list)
         self.watch_mode = "normal"
         self.token: str | None = None
-        self._versions = itertools.count(100)
+        self._versions = itertools.count(101)
         self._version = 100
         self._watchers: set[tuple[str, asyncio.Queue[Json | None]]] = set()
         self._history: list[tuple[str, int, Json]] = []
@@ -194,7 +205,7 @@ class FakeApi:
         self.seen.append((call, dict(request.headers), dict(request.query)))
         if self.token is not None and request.headers.get("Authorization") != f"Bearer {self.token}":
             return status(401, "Unauthorized", "Unauthorized")
-        return self.faults[call].pop(0) if self.faults[call] else None
+        return self.faults[call].pop(0)() if self.faults[call] else None
 
     async def _create_job(self, request: web.Request) -> web.StreamResponse:
         if fault := self._note(request, "create jobs"):

@@ -16,8 +16,8 @@ from cronlift.errors import ForbiddenError, JobConflictError, JobFailedError
 from cronlift.job.conditions import Outcome
 from cronlift.job.manifest import Defaults, Places, build_job, parse
 from cronlift.job.naming import TaskIdentity
-from tests.unit.cluster.conftest import DEPLOYMENT
-from tests.unit.cluster.fake_api import FakeApi, status
+from tests.unit.cluster.conftest import DEPLOYMENT, until
+from tests.unit.cluster.fake_api import FakeApi, fault, status
 
 MANIFEST = {
     "apiVersion": "batch/v1",
@@ -63,13 +63,6 @@ def life(client: KubernetesClient, watch: SharedWatch, log: Written) -> Callable
         return JobLife(client, watch, job_of(identity), identity, DeletePolicy(policy), log, **more)
 
     return make
-
-
-async def until(condition: Callable[[], Any]) -> Any:
-    async with asyncio.timeout(5):
-        while not (found := condition()):
-            await asyncio.sleep(0.005)
-        return found
 
 
 async def created(api: FakeApi) -> dict[str, Any]:
@@ -252,8 +245,8 @@ async def test_cancelled_task_leaves_the_job_alone(api, life):
 async def test_create_goes_on_while_the_api_server_is_away(api, life, monkeypatch, log):
     monkeypatch.setattr("cronlift.cluster.start.FIRST_PAUSE_SECONDS", 0.01)
     api.faults["create jobs"] = [
-        status(503, "ServiceUnavailable", "etcd is away"),
-        status(429, "TooManyRequests", "slow"),
+        fault(503, "ServiceUnavailable", "etcd is away"),
+        fault(429, "TooManyRequests", "slow"),
     ]
     assert (await play(api, life().run())).outcome is Outcome.SUCCEEDED
     assert api.calls["create jobs"] == 3
@@ -261,7 +254,7 @@ async def test_create_goes_on_while_the_api_server_is_away(api, life, monkeypatc
 
 
 async def test_missing_right_fails_at_once(api, life):
-    api.faults["create jobs"] = [status(403, "Forbidden", "cannot create jobs")]
+    api.faults["create jobs"] = [fault(403, "Forbidden", "cannot create jobs")]
     with pytest.raises(ForbiddenError, match="cannot create jobs"):
         await life().run()
 

@@ -35,7 +35,7 @@ def test_terminal_condition_gives_the_verdict(conditions, outcome, settled):
         job(("Failed", "Unknown", "")), job(("Suspended", "True", "")), job(succeeded=1), job(failed=6),
         job(succeeded=3, failed=2, active=0),
     ],
-    ids=["empty", "no conditions", "null", "false", "unknown", "suspended", "succeeded pods", "failed pods", "pods of both"],
+    ids=["empty", "no conditions", "null", "false", "unknown", "suspended", "succeeded pods", "failed pods", "both"],
 )  # fmt: skip
 def test_nothing_else_is_a_verdict(subject):
     assert verdict_of(subject) is None

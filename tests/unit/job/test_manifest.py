@@ -56,9 +56,10 @@ def test_defaults_are_filled():
 
 
 def test_manifest_wins_over_defaults():
-    job = built(GOOD.replace("spec:\n  template", "spec:\n  backoffLimit: 4\n  activeDeadlineSeconds: 9\n  template", 1)
-                .replace("      containers", "      restartPolicy: OnFailure\n      serviceAccountName: own\n      containers"),
-                Defaults("team-demo", "cronlift-job", timedelta(minutes=1)))  # fmt: skip
+    text = GOOD.replace("  template", "  backoffLimit: 4\n  activeDeadlineSeconds: 9\n  template", 1)
+    own = "      restartPolicy: OnFailure\n      serviceAccountName: own\n      containers"
+    defaults = Defaults("team-demo", "cronlift-job", timedelta(minutes=1))
+    job = built(text.replace("      containers", own), defaults)
     assert (job["spec"]["backoffLimit"], job["spec"]["activeDeadlineSeconds"]) == (4, 9)
     pod = job["spec"]["template"]["spec"]
     assert (pod["restartPolicy"], pod["serviceAccountName"]) == ("OnFailure", "own")
@@ -100,9 +101,9 @@ def test_good_manifest_is_accepted(tmp_path):
         "{% if params.big %}\n" + GOOD + "{% endif %}",
         GOOD + "      {{ params.more | indent(6) }}\n",
         GOOD.replace('"{{ images.legacy }}"', "{{ params.image }}"),
-        GOOD.replace("          command", "{% for name in params.names %}\n          # {{ name }}\n{% endfor %}\n          command"),
+        GOOD.replace("      containers", "{% for n in params.n %}\n      # {{ n }}\n{% endfor %}\n      containers"),
         GOOD + "  parallelism: {{ params.n | int + 1 }}\n",
-        GOOD.replace("{{ ds }}", "{{ macros.ds_add(ds, -1)[:7] }} {{ (logical_date - macros.timedelta(days=1)).year }}"),
+        GOOD.replace("{{ ds }}", "{{ macros.ds_add(ds, -1)[:7] }} {{ (logical_date - macros.timedelta(1)).year }}"),
         GOOD + "---\n",
     ],
     ids=["if", "block of unknown text", "unknown image", "loop", "number", "macros", "empty document"],

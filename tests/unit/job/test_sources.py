@@ -56,7 +56,7 @@ def test_template_that_may_be_missing_is_left_out(folder):
         ("jobs/a.yaml", "{% include params.name %}", ["computed name", "literal"]),
         ("jobs/a.yaml", "x" * (TOTAL_LIMIT_BYTES + 1), ["more than the", "volume"]),
     ],
-    ids=["missing", "parent", "absolute", "open expression", "open block", "filter", "missing include", "computed", "large"],
+    ids=["missing", "parent", "absolute", "open expression", "open block", "filter", "include", "computed", "large"],
 )  # fmt: skip
 def test_fault_is_named_with_its_place_and_cure(folder, manifest, source, words):
     write(folder, a=source)

@@ -61,8 +61,8 @@ def test_value_with_quotes_does_not_break_a_dict():
         ("{% for i in range(90000) %}" + "x" * 20 + "{% endfor %}", ["was stopped", "characters"]),
         ("{% include 'jobs/b.yaml' %}", ["'jobs/b.yaml' was not found"]),
     ],
-    ids=["undefined", "attribute", "no logical date", "image", "class", "globals", "division", "repeat", "power", "range",
-         "size", "include"],
+    ids=["undefined", "attribute", "no logical date", "image", "class", "globals", "division", "repeat", "power",
+         "range", "size", "include"],
 )  # fmt: skip
 def test_fault_is_named_with_its_place(source, words):
     with pytest.raises(ManifestError) as caught:
@@ -78,7 +78,7 @@ def test_fault_in_an_included_file_is_named_there():
 def test_template_without_an_end_is_stopped():
     """A template may fail only its own task (fact 5 of Airflow 3.3.2: rendering blocks whoever renders)."""
     endless = "{% for a in range(9999) %}{% for b in range(9999) %}{% if a == b %}{% endif %}{% endfor %}{% endfor %}"
-    with pytest.raises(ManifestError, match="more than 0.2 s"):
+    with pytest.raises(ManifestError, match=r"more than 0\.2 s"):
         text(endless, Limits(seconds=0.2))
 
 

@@ -25,6 +25,7 @@ ATTEMPTS = 8
 DRAIN_SECONDS = 120.0
 # Between two looks at other tasks while one container prints without a pause.
 LINES_PER_TURN = 200
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 class LogClient(Protocol):
@@ -104,13 +105,21 @@ class JobLogs:
 
     async def _read(self, pod: str, container: str, identity: str) -> None:
         """Read one container's log to its end, over as many connections as it takes."""
-        resume, failures = Resume(), 0
+        resume, failures, opened = Resume(), 0, 0
         while True:
             try:
+                had_ended = self._end_of(pod, container, identity) is not None
+                opened += 1
                 if await self._read_once(pod, container, resume):
                     failures = 0
-                if await self._has_ended(pod, container, identity):
+                if had_ended:
                     return
+                stream_ended = datetime.now(UTC)
+                finished = await self._wait_for_end(pod, container, identity)
+                if finished is not None and opened == 1 and stream_ended >= finished:
+                    return
+                if finished is not None:
+                    continue  # the stream was cut before the container ended: read what came after the cut
             except errors.NotFoundError:
                 self._say(f"... the log of {pod}/{container} is gone with its Pod")
                 return
@@ -146,15 +155,29 @@ class JobLogs:
                     await asyncio.sleep(0)
         return brought
 
-    async def _has_ended(self, pod: str, container: str, identity: str) -> bool:
-        """Tell an end from a cut: after an end, the news of the container's end follows within moments."""
+    async def _wait_for_end(self, pod: str, container: str, identity: str) -> datetime | None:
+        """Tell an end from a cut: after an end, the news of the container's end follows within moments.
+
+        Returns:
+            When the container ended, or None when it still runs.
+        """
         for _ in range(10):
-            statuses = dict(container_statuses(self._pod(pod)))
-            status = statuses.get(container)
-            if status is None or status.get("containerID") != identity or "terminated" in (status.get("state") or {}):
-                return True
+            finished = self._end_of(pod, container, identity)
+            if finished is not None:
+                return finished
             await asyncio.sleep(self._settle_seconds / 10)
-        return False
+        return None
+
+    def _end_of(self, pod: str, container: str, identity: str) -> datetime | None:
+        """Return when a container ended; the beginning of time when its Pod, or it, is no longer there."""
+        status = dict(container_statuses(self._pod(pod))).get(container)
+        if status is None or status.get("containerID") != identity:
+            return _LONG_AGO
+        ended = (status.get("state") or {}).get("terminated")
+        if ended is None:
+            return None
+        finished = ended.get("finishedAt")
+        return datetime.fromisoformat(finished) if finished else _LONG_AGO
 
     def _pod(self, name: str) -> Json:
         return next((pod for pod in self._source.pods if pod["metadata"]["name"] == name), {})
