@@ -1,0 +1,79 @@
+"""What the package exports, and what importing it costs."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import cronlift
+from cronlift import errors
+
+PACKAGE = Path(cronlift.__file__).parent
+
+
+def loaded_after(statement: str) -> set[str]:
+    code = f"import sys\n{statement}\nprint(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_all_names_what_the_package_offers():
+    assert cronlift.__all__ == sorted(cronlift._HOMES)
+    for name in cronlift.__all__:
+        assert getattr(cronlift, name) is not None
+    assert dir(cronlift) == cronlift.__all__
+
+
+def test_unknown_name_is_an_attribute_error_that_lists_the_known():
+    with pytest.raises(AttributeError, match="KubernetesJobOperator"):
+        _ = cronlift.KubernetesPodOperator
+
+
+def test_importing_the_package_loads_nothing():
+    loaded = loaded_after("import cronlift")
+    assert {name for name in loaded if name.startswith("cronlift")} == {"cronlift"}
+    assert not loaded & {"airflow", "jinja2", "yaml", "aiohttp", "kubernetes"}
+
+
+@pytest.mark.parametrize("module", ["cronlift.airflow.operator", "cronlift.airflow.trigger", "cronlift.airflow.policy"])
+def test_airflow_side_loads_no_http_client(module):
+    """The DAG processor imports the operator for each file; the triggerer imports the trigger on its event loop."""
+    assert not loaded_after(f"import {module}") & {"kubernetes", "aiohttp", "cronlift.cluster.client"}
+
+
+def test_operator_adds_only_light_modules_to_airflows_own():
+    """Airflow itself loads the policy, by its entry point, in every process."""
+    airflows_own = loaded_after("import airflow.sdk.bases.operator")
+    added = loaded_after("import cronlift.airflow.operator") - airflows_own
+    assert {name for name in airflows_own if name.startswith("cronlift.")} <= {
+        "cronlift.airflow", "cronlift.airflow.policy", "cronlift.airflow.settings", "cronlift.errors",
+    }  # fmt: skip
+    assert {name for name in added if name.startswith("cronlift.")} <= {
+        "cronlift.airflow", "cronlift.airflow.operator", "cronlift.airflow.outcome", "cronlift.errors",
+    }  # fmt: skip
+    assert not added & {"jinja2", "yaml"}
+
+
+def test_every_error_has_the_one_base():
+    found = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, Exception)]
+    assert found
+    assert [each for each in found if not issubclass(each, errors.CronliftError)] == []
+
+
+def test_tree_of_errors_names_every_error():
+    classes = {
+        each.__name__ for each in vars(errors).values() if isinstance(each, type) and issubclass(each, Exception)
+    }
+    assert [name for name in classes if name not in errors.__doc__] == []
+
+
+def test_no_module_swallows_errors_without_a_name():
+    for path in PACKAGE.rglob("*.py"):
+        bare = [
+            node
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.ExceptHandler) and not node.type
+        ]
+        assert bare == [], path

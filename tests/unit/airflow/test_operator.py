@@ -1,0 +1,187 @@
+"""The operator as the DAG processor, the scheduler and a worker see it (Airflow 3.3.2)."""
+
+from datetime import timedelta
+
+import pytest
+from airflow.sdk.exceptions import TaskDeferred
+from airflow.serialization.decoders import smart_decode_trigger_kwargs
+from airflow.serialization.serialized_objects import DagSerialization
+
+from cronlift import KubernetesJobOperator
+from cronlift.airflow.trigger import JobTrigger
+from cronlift.errors import JobError, JobFailedError, OperatorArgumentError
+from tests.unit.airflow.conftest import MANIFEST
+
+
+def task_of(bag, dag_id: str = "demo__a", task_id: str = "x"):
+    assert bag.import_errors == {}
+    return bag.dags[dag_id].get_task(task_id)
+
+
+def serialized(bag, dag_id: str = "demo__a"):
+    assert bag.import_errors == {}
+    return DagSerialization.from_dict(DagSerialization.to_dict(bag.dags[dag_id]))
+
+
+def trigger_kwargs(task) -> dict:
+    """Decode the arguments as the scheduler stores and the triggerer reads them."""
+    return smart_decode_trigger_kwargs(task.start_trigger_args.trigger_kwargs)
+
+
+def test_task_starts_in_the_triggerer_with_its_sources(parse):
+    task = serialized(
+        parse('with DAG("demo__a", schedule=None): KubernetesJobOperator(task_id="x", manifest="jobs/a.yaml")')
+    )
+    task = task.get_task("x")
+    assert task.start_from_trigger is True
+    assert task.start_trigger_args.trigger_cls == "cronlift.airflow.trigger.JobTrigger"
+    kwargs = trigger_kwargs(task)
+    assert kwargs["files"] == {"jobs/a.yaml": MANIFEST}
+    assert JobTrigger(**kwargs).entry == "jobs/a.yaml"
+
+
+def test_edit_of_the_yaml_changes_the_serialized_dag(parse, folder):
+    """So that a YAML edit makes a new DAG version, and a run keeps the YAML that it started with (fact 15)."""
+    body = 'with DAG("demo__a", schedule=None): KubernetesJobOperator(task_id="x", manifest="jobs/a.yaml")'
+    before = DagSerialization.to_dict(parse(body).dags["demo__a"])
+    (folder / "jobs" / "a.yaml").write_text(MANIFEST + "  parallelism: 2\n")
+    assert DagSerialization.to_dict(parse(body).dags["demo__a"]) != before
+
+
+def test_manifest_is_found_in_the_template_searchpath(parse, tmp_path_factory):
+    other = tmp_path_factory.mktemp("shared")
+    (other / "base.yaml").write_text(MANIFEST)
+    bag = parse(f'''
+        with DAG("demo__a", schedule=None, template_searchpath="{other}"):
+            KubernetesJobOperator(task_id="x", manifest="base.yaml")
+    ''')
+    assert trigger_kwargs(task_of(bag))["files"] == {"base.yaml": MANIFEST}
+
+
+def test_start_from_trigger_is_an_instance_attribute_only():
+    """A class attribute makes mapped tasks succeed without running anything (fact 7)."""
+    assert "start_from_trigger" not in vars(KubernetesJobOperator)
+    assert "start_trigger_args" not in vars(KubernetesJobOperator)
+    assert KubernetesJobOperator.start_from_trigger is False
+    assert getattr(KubernetesJobOperator, "end_from_trigger", False) is False
+
+
+def test_mapped_task_starts_on_a_worker(parse):
+    bag = parse("""
+        with DAG("demo__a", schedule=None):
+            KubernetesJobOperator.partial(task_id="x").expand(manifest=["jobs/a.yaml"])
+    """)
+    assert not serialized(bag).get_task("x").start_from_trigger
+
+
+@pytest.mark.parametrize(
+    ("argument", "starts_in_triggerer", "finish"),
+    [
+        ("retries=3", True, "triggerer"),
+        ("execution_timeout=__import__('datetime').timedelta(minutes=1)", True, "triggerer"),
+        ("on_failure_callback=print", True, "triggerer"),
+        ("on_success_callback=print", True, "worker"),
+        ("outlets=[__import__('airflow.sdk', fromlist=['Asset']).Asset('x')]", True, "worker"),
+        ("pool='database'", False, "triggerer"),
+        ("pool_slots=2", False, "triggerer"),
+        ("max_active_tis_per_dag=1", False, "triggerer"),
+        ("max_active_tis_per_dagrun=1", False, "triggerer"),
+        ("on_execute_callback=print", False, "triggerer"),
+    ],
+)
+def test_worker_is_used_only_where_airflow_needs_one(parse, argument, starts_in_triggerer, finish):
+    """Facts 1 and 4."""
+    bag = parse(f"""
+        with DAG("demo__a", schedule=None):
+            KubernetesJobOperator(task_id="x", manifest="jobs/a.yaml", {argument})
+    """)
+    task = task_of(bag)
+    assert task.start_from_trigger is starts_in_triggerer
+    assert task._trigger_kwargs(None)["finish"] == finish
+
+
+def test_fail_fast_dag_finishes_on_a_worker(parse):
+    bag = parse("""
+        with DAG("demo__a", schedule=None, fail_fast=True):
+            KubernetesJobOperator(task_id="x", manifest="jobs/a.yaml")
+    """)
+    assert trigger_kwargs(task_of(bag))["finish"] == "worker"
+
+
+@pytest.mark.parametrize(
+    ("manifest", "words"),
+    [
+        ("'jobs/none.yaml'", ["dag.py:4: task x", "no such manifest file 'jobs/none.yaml'"]),
+        ("'jobs/bad.yaml'", ["jobs/bad.yaml:2", "YAML syntax error"]),
+        ("'jobs/jinja.yaml'", ["jobs/jinja.yaml:1", "Jinja syntax error"]),
+        ("'jobs/pod.yaml'", ["jobs/pod.yaml", "holds no Job, but Pod"]),
+        ("'jobs/image.yaml'", ["jobs/image.yaml:8", "no job image is called 'ruby'", "legacy"]),
+        ("'jobs/secret.yaml'", ["jobs/secret.yaml:15", "in clear"]),
+        ("{'kind': 'Pod'}", ["dag.py:4: task x", "holds no Job, but Pod"]),
+        ("'kind: Pod\\n'", ["dag.py:4: task x", "holds no Job, but Pod"]),
+        ("5", ["manifest is a int", "jobs/export.yaml"]),
+        ("''", ["manifest is empty"]),
+        ("'jobs/a'", ["neither YAML nor a path", ".yaml"]),
+        ("'jobs/a.yaml', delete_policy='later'", ["delete_policy is 'later'", "'on_success'"]),
+    ],
+    ids=["missing", "yaml", "jinja", "no job", "image", "secret", "dict", "text", "type", "empty", "no path", "policy"],
+)  # fmt: skip
+def test_fault_is_an_import_error_with_place_and_cure(parse, folder, manifest, words):
+    secret = "---\napiVersion: v1\nkind: Secret\nmetadata: {name: db}\nstringData:\n  password: hunter2\n"
+    files = {
+        "bad": "kind: Job\nspec: a: b\n", "jinja": "{{ ds\n", "pod": "kind: Pod\n",
+        "image": MANIFEST.replace("images.legacy", "images.ruby"), "secret": MANIFEST + secret,
+    }  # fmt: skip
+    for name, text in files.items():
+        (folder / "jobs" / f"{name}.yaml").write_text(text)
+    bag = parse(f"""with DAG("demo__a", schedule=None):
+    KubernetesJobOperator(task_id="x", manifest={manifest})""")
+    (error,) = bag.import_errors.values()
+    assert [word for word in words if word not in error] == [], error
+    assert bag.dags == {}
+
+
+def test_wrong_argument_is_a_value_error():
+    with pytest.raises(OperatorArgumentError):
+        KubernetesJobOperator(task_id="x", manifest="jobs/a.yaml", delete_policy="later")
+
+
+def test_execute_defers_with_the_rendered_manifest_and_the_timeout(parse):
+    """`execute()` is for mapped tasks and `dag.test()`; Airflow applies no execution_timeout there (fact 18)."""
+    bag = parse("""
+        from datetime import timedelta
+        with DAG("demo__a", schedule=None):
+            KubernetesJobOperator(task_id="x", manifest="jobs/a.yaml", execution_timeout=timedelta(minutes=3))
+    """)
+
+    class TaskInstance:
+        dag_id, run_id, task_id, map_index, try_number = "demo__a", "manual__1", "x", 4, 2
+
+    with pytest.raises(TaskDeferred) as deferred:
+        task_of(bag).execute({"ti": TaskInstance(), "run_id": "manual__1"})
+    trigger = deferred.value.trigger
+    assert "echo manual__1" in trigger.rendered
+    assert trigger.identity["map_index"] == 4
+    assert trigger.identity["deployment"] == "cronlift/cronlift"
+    assert deferred.value.timeout == timedelta(minutes=3)
+
+
+@pytest.mark.parametrize(
+    ("event", "error"),
+    [
+        ({"outcome": "succeeded", "job": "n/x", "message": ""}, None),
+        ("success", None),
+        ({"outcome": "failed", "job": "n/x", "message": "exit code 3"}, JobFailedError),
+        ("failed", JobFailedError),
+        ({"outcome": "odd"}, JobError),
+        ("skipped", JobError),
+        (None, JobError),
+    ],
+)
+def test_finish_on_a_worker_takes_no_unknown_word_for_success(event, error):
+    task = KubernetesJobOperator(task_id="x", manifest="jobs/a.yaml")
+    if error is None:
+        task.execute_complete({}, event)
+    else:
+        with pytest.raises(error):
+            task.execute_complete({}, event)

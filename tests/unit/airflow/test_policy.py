@@ -1,0 +1,69 @@
+"""Which DAG belongs to which team, checked while it is parsed."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cronlift.airflow.policy import bundle_of
+
+FOLDERS = {"demo": Path("/git/current/dags/demo"), "billing": Path("/git/current/dags/billing")}
+
+
+@pytest.fixture
+def bundle(monkeypatch, folder):
+    """Make the folder the bundle of team demo."""
+    entry = {
+        "name": "demo",
+        "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
+        "kwargs": {"path": str(folder)},
+    }
+    monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps([entry]))
+
+
+@pytest.mark.parametrize("dag_id", ["demo__a", "demo__a__b"])
+def test_dag_of_the_bundles_team_is_accepted(parse, bundle, dag_id):
+    bag = parse(f'with DAG("{dag_id}", schedule=None): KubernetesJobOperator(task_id="x", manifest="jobs/a.yaml")')
+    assert list(bag.dags) == [dag_id]
+
+
+@pytest.mark.parametrize("dag_id", ["billing__a", "a", "demo_a", "demo__"])
+def test_dag_of_another_team_is_an_import_error_with_the_cure(parse, bundle, dag_id):
+    bag = parse(f'with DAG("{dag_id}", schedule=None): KubernetesJobOperator(task_id="x", manifest="jobs/a.yaml")')
+    (error,) = bag.import_errors.values()
+    assert "AirflowClusterPolicyViolation" in error
+    assert "belongs to team 'demo': call the DAG 'demo__" in error
+    assert bag.dags == {}
+
+
+def test_laptop_without_teams_is_not_bothered(parse, bundle, monkeypatch):
+    monkeypatch.delenv("CRONLIFT_TEAMS")
+    bag = parse('with DAG("a", schedule=None): KubernetesJobOperator(task_id="x", manifest="jobs/a.yaml")')
+    assert list(bag.dags) == ["a"]
+
+
+def test_manifest_of_a_mapped_task_is_checked_too(parse, bundle):
+    bag = parse("""
+        with DAG("demo__a", schedule=None):
+            KubernetesJobOperator.partial(task_id="x", manifest="jobs/none.yaml").expand(delete_policy=["never"])
+    """)
+    (error,) = bag.import_errors.values()
+    assert "no such manifest file 'jobs/none.yaml'" in error
+
+
+@pytest.mark.parametrize(
+    ("file", "bundle"),
+    [
+        ("/git/current/dags/demo/a.py", "demo"), ("/git/current/dags/demo/sub/a.py", "demo"),
+        ("/git/current/dags/billing/a.py", "billing"), ("/git/current/dags/demo2/a.py", None), ("/x/a.py", None),
+    ],
+)  # fmt: skip
+def test_bundle_is_found_by_folder(file, bundle):
+    assert bundle_of(Path(file), FOLDERS) == bundle
+
+
+def test_bundle_is_found_through_the_link_that_git_sync_moves(tmp_path):
+    real = tmp_path / ".worktrees" / "abc" / "dags" / "demo"
+    real.mkdir(parents=True)
+    (tmp_path / "current").symlink_to(tmp_path / ".worktrees" / "abc")
+    assert bundle_of(real / "a.py", {"demo": tmp_path / "current" / "dags" / "demo"}) == "demo"
