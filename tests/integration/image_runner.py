@@ -29,6 +29,14 @@ class Running:
     process: subprocess.Popen[str]
     log: Path
 
+    def execute(self, *command: str) -> Finished:
+        """Run another command in it, with its own network."""
+        done = subprocess.run(
+            ["runc", "exec", self.id, *command],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60,
+        )  # fmt: skip
+        return Finished(done.returncode, done.stdout)
+
     def signal(self, name: str) -> None:
         subprocess.run(["runc", "kill", self.id, name], check=True)
 
@@ -60,9 +68,8 @@ class Unpacked:
         bundle, container = self._bundle(words, **options)
         log = bundle / "log"
         with log.open("w") as sink:
-            process = subprocess.Popen(
-                ["runc", "run", "--bundle", bundle, container], stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, text=True
-            )
+            command = ["runc", "run", "--bundle", bundle, container]
+            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, text=True)
         self.running.append(Running(container, process, log))
         return self.running[-1]
 
@@ -109,7 +116,7 @@ class Unpacked:
             "root": {"path": str(self.root), "readonly": True},
             "hostname": "test",
             "mounts": mounts,
-            "linux": {"namespaces": [{"type": kind} for kind in ("pid", "ipc", "uts", "mount")]},
+            "linux": {"namespaces": [{"type": kind} for kind in ("pid", "ipc", "uts", "mount", "network")]},
         }
         (bundle / "config.json").write_text(json.dumps(spec))
         return bundle, container
@@ -141,6 +148,6 @@ def _ids(user: str) -> tuple[int, int]:
 
 def _buildah(work: Path, *words: str) -> str:
     command = ["buildah", "--root", work / "root", "--runroot", work / "run", "--storage-driver", "overlay", *words]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -15,8 +15,7 @@ case $what in
   *)     echo "usage: rotate.sh daily|all (got '$what')" >&2; exit 2 ;;
 esac
 
-shopt -s nullglob
-logs=("$incoming"/$pattern)
+mapfile -t logs < <(find "$incoming" -name "$pattern" | sort)
 if (( ${#logs[@]} == 0 )); then
   echo "no log matches $pattern in $incoming" >&2
   exit 1
