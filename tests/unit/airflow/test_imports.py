@@ -77,3 +77,8 @@ def test_no_module_swallows_errors_without_a_name():
             if isinstance(node, ast.ExceptHandler) and not node.type
         ]
         assert bare == [], path
+
+
+def test_stock_provider_is_not_imported():
+    for path in PACKAGE.rglob("*.py"):
+        assert "airflow.providers.cncf" not in path.read_text(), path
