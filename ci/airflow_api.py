@@ -96,10 +96,13 @@ class Airflow:
         return list(self.get(f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances")["task_instances"])
 
     def log(self, dag_id: str, run_id: str, task_id: str, try_number: int = 1, map_index: int = -1) -> list[str]:
-        """Return the lines of a task's log, as the UI shows them."""
+        """Return the lines of a task's log, as the UI shows them, without the note on where they were read."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{try_number}"
         content = self.get(path, full_content=True, map_index=map_index)["content"]
-        return [line if isinstance(line, str) else str(line.get("event", "")) for line in content]
+        lines = [line if isinstance(line, str) else str(line.get("event", "")) for line in content]
+        # Airflow puts where it read the log from in front, in a group; it changes while the task runs.
+        end = lines.index("::endgroup::") + 1 if lines and lines[0].startswith("::group::Log message source") else 0
+        return lines[end:]
 
     def _call(self, method: str, path: str, **arguments: Any) -> Any:
         if "Authorization" not in self._http.headers:
