@@ -165,7 +165,9 @@ def link_flags(recipe: Recipe) -> str:
 
 def _key(name: str, go: Path) -> str:
     recipe, source = RECIPES[name], MODULES / name
-    digest = hashlib.sha256("\0".join([_go_version(go), platform.machine(), link_flags(recipe), recipe.package]).encode())
+    digest = hashlib.sha256(
+        "\0".join([_go_version(go), platform.machine(), link_flags(recipe), recipe.package]).encode()
+    )
     for path in sorted([*source.glob("go.*"), *source.glob("*.go")]):
         digest.update(f"\0{path.name}\0".encode() + path.read_bytes())
     return digest.hexdigest()[:12]

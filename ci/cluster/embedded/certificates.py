@@ -4,6 +4,7 @@ import datetime
 import ipaddress
 import json
 import os
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,9 @@ VALID_DAYS = 3650
 """The cluster lives on one machine and dies with `make down`; it should not break when left for a year."""
 
 AUTHORITY = "ca"
+FRONT_PROXY_AUTHORITY = "front-proxy-ca"
+"""An authority of its own: whoever it signs for may speak in any user's name."""
+
 CONTEXT = "cronlift-embedded"
 
 
@@ -31,12 +35,14 @@ class Identity:
         user: Common name: the Kubernetes user, or a server's name.
         groups: Organisations: the Kubernetes groups.
         hosts: Names and addresses that a server answers at; empty for a client alone.
+        authority: Who signs.
     """
 
     name: str
     user: str
     groups: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
+    authority: str = AUTHORITY
 
 
 def identities(ranges: Ranges) -> tuple[Identity, ...]:
@@ -55,6 +61,7 @@ def identities(ranges: Ranges) -> tuple[Identity, ...]:
         # Root processes of this host, which could read the authority's key anyway.
         Identity("kube-router", "cronlift:kube-router", ("system:masters",)),
         Identity("provisioner", "cronlift:provisioner", ("system:masters",)),
+        Identity("front-proxy-client", "front-proxy-client", authority=FRONT_PROXY_AUTHORITY),
         Identity("admin", "cronlift:admin", ("system:masters",)),
     )
 
@@ -66,20 +73,26 @@ def make_certificates(folder: Path, ranges: Ranges) -> None:
         signing = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         _write(folder / "sa.key", _private_pem(signing))
         _write(folder / "sa.pub", signing.public_key().public_bytes(*_PUBLIC_PEM))
-    if not (folder / f"{AUTHORITY}.crt").exists():
-        key = ec.generate_private_key(ec.SECP256R1())
-        _write(folder / f"{AUTHORITY}.key", _private_pem(key))
-        _write(folder / f"{AUTHORITY}.crt", _sign_authority(key).public_bytes(serialization.Encoding.PEM))
-    authority = x509.load_pem_x509_certificate((folder / f"{AUTHORITY}.crt").read_bytes())
-    authority_key = serialization.load_pem_private_key((folder / f"{AUTHORITY}.key").read_bytes(), None)
-    if not isinstance(authority_key, ec.EllipticCurvePrivateKey):
-        raise TypeError(f"{folder / AUTHORITY}.key is not an elliptic-curve key")
+    authorities = {name: _authority(folder, name) for name in (AUTHORITY, FRONT_PROXY_AUTHORITY)}
     for identity in identities(ranges):
         if not (folder / f"{identity.name}.crt").exists():
             key = ec.generate_private_key(ec.SECP256R1())
             _write(folder / f"{identity.name}.key", _private_pem(key))
-            certificate = _sign(identity, key, authority, authority_key)
+            certificate = _sign(identity, key, *authorities[identity.authority])
             _write(folder / f"{identity.name}.crt", certificate.public_bytes(serialization.Encoding.PEM))
+
+
+def _authority(folder: Path, name: str) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    """Return an authority, made when it is missing."""
+    if not (folder / f"{name}.crt").exists():
+        key = ec.generate_private_key(ec.SECP256R1())
+        _write(folder / f"{name}.key", _private_pem(key))
+        _write(folder / f"{name}.crt", _sign_authority(name, key).public_bytes(serialization.Encoding.PEM))
+    certificate = x509.load_pem_x509_certificate((folder / f"{name}.crt").read_bytes())
+    loaded = serialization.load_pem_private_key((folder / f"{name}.key").read_bytes(), None)
+    if not isinstance(loaded, ec.EllipticCurvePrivateKey):
+        raise TypeError(f"{folder / name}.key is not an elliptic-curve key")
+    return certificate, loaded
 
 
 def write_kubeconfig(path: Path, folder: Path, identity: str, server: str, *, embed: bool = False) -> None:
@@ -96,8 +109,6 @@ def write_kubeconfig(path: Path, folder: Path, identity: str, server: str, *, em
     def reference(key: str, file: Path) -> dict[str, str]:
         if not embed:
             return {key: str(file)}
-        from base64 import b64encode
-
         return {f"{key}-data": b64encode(file.read_bytes()).decode()}
 
     pair = folder / identity
@@ -155,9 +166,9 @@ def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
     )  # fmt: skip
 
 
-def _sign_authority(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
+def _sign_authority(name: str, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
     return (
-        _builder("cronlift local cluster", ())
+        _builder(f"cronlift local {name}", ())
         .public_key(key.public_key())
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_key_usage(signs_certificates=True), critical=True)

@@ -1,6 +1,7 @@
 """The embedded cluster: the real Kubernetes programs as processes of this host."""
 
 import json
+import os
 import shutil
 import ssl
 import urllib.request
@@ -14,7 +15,7 @@ from ci.cluster.embedded.config_files import config_files
 from ci.cluster.embedded.firewall import chains, ipsets
 from ci.cluster.embedded.layout import Ranges
 from ci.cluster.embedded.owner import PIDS, Owner, boot_id, is_alive, read_owner, write_owner
-from ci.cluster.embedded.parts import Part, build_parts
+from ci.cluster.embedded.parts import build_parts
 from ci.daemons import Daemon
 from ci.errors import CommandError
 from ci.images import Image
@@ -24,6 +25,9 @@ from ci.tools import tool
 
 TOOLS = ("kube", "coredns", "kube-router", "pause")
 READY_SECONDS = 120.0
+KUBECTL = paths.STATE / "bin/kubectl"
+"""For people: kubectl on this cluster, whatever KUBECONFIG says."""
+
 KUBECONFIG_PARTS = ("kubelet", "kube-controller-manager", "kube-scheduler", "kube-proxy", "kube-router", "provisioner")
 
 
@@ -40,7 +44,7 @@ class EmbeddedCluster:
     def up(self) -> None:
         """Bring it up, or back: start what does not run, leave alone what does."""
         preflight.require_root()
-        packages.install_missing(self._log)
+        packages.install_missing()
         preflight.check(self._state)
         for name in TOOLS:
             tool(name)
@@ -52,7 +56,7 @@ class EmbeddedCluster:
             host.make_cgroups()
             self._mount_kubelet_root()
             changed = self._write_files(ranges, images.reference(sandbox))
-            started = self._start_parts(ranges, changed, stage, sandbox)
+            started = self._start_parts(ranges, changed, stage)
             wait_until(stage, self._why_not_ready, timeout_seconds=READY_SECONDS, pause_seconds=0.3)
             stage.note = f"started {', '.join(started)}" if started else "already there"
 
@@ -130,6 +134,9 @@ class EmbeddedCluster:
             if not path.exists():
                 write_kubeconfig(path, pki, name, ranges.api_server)
         write_kubeconfig(paths.KUBECONFIG, pki, "admin", ranges.api_server, embed=True)
+        KUBECTL.parent.mkdir(exist_ok=True)
+        KUBECTL.write_text(f'#!/bin/sh\nexec "{tool("kubectl")}" --kubeconfig="{paths.KUBECONFIG}" "$@"\n')
+        KUBECTL.chmod(0o755)
         changed = set()
         for path, text in config_files(self._state, ranges, sandbox_image, host.resolvers()).items():
             if not path.exists() or path.read_text() != text:
@@ -138,7 +145,7 @@ class EmbeddedCluster:
                 changed.add(path)
         return changed
 
-    def _start_parts(self, ranges: Ranges, changed: set[Path], stage: Stage, sandbox: Image) -> list[str]:
+    def _start_parts(self, ranges: Ranges, changed: set[Path], stage: Stage) -> list[str]:
         started = []
         for part in build_parts(self._state, ranges, tool):
             daemon, former = self._daemon(part.name), self._daemon(part.name).pid()
@@ -148,24 +155,24 @@ class EmbeddedCluster:
                 # It ends at once when its node is not there yet.
                 wait_until(stage, self._why_not_registered, timeout_seconds=READY_SECONDS, pause_seconds=0.2)
             stage.say(f"starting {part.name}")
-            if daemon.start(part.command) != former:
+            if daemon.start(part.command, env=_environment()) != former:
                 started.append(part.name)
-                self._after_start(part, stage, sandbox)
+            if part.name == "containerd":
+                wait_until(stage, self._why_containerd_is_not_ready, timeout_seconds=READY_SECONDS, pause_seconds=0.1)
+                images.load([images.tool_image("pause"), images.tool_image("coredns")], self._log)
+            if part.name == "kube-apiserver":
+                wait_until(stage, self._why_api_is_not_ready, timeout_seconds=READY_SECONDS, pause_seconds=0.2)
+                self._apply_addons(ranges)
         return started
 
-    def _after_start(self, part: Part, stage: Stage, sandbox: Image) -> None:
-        """Wait where the next part needs this one."""
-        if part.name == "containerd":
-            wait_until(stage, self._why_containerd_is_not_ready, timeout_seconds=READY_SECONDS, pause_seconds=0.1)
-            images.load([sandbox, images.tool_image("coredns")], self._log)
-        if part.name == "kube-apiserver":
-            wait_until(stage, self._why_api_is_not_ready, timeout_seconds=READY_SECONDS, pause_seconds=0.2)
-            self._apply_addons()
-
-    def _apply_addons(self) -> None:
-        ranges = self._ranges()
+    def _apply_addons(self, ranges: Ranges) -> None:
+        """Create or change cluster DNS and the StorageClass, unless just that was done before."""
         dns = images.reference(images.tool_image("coredns"))
-        self._kubectl("apply", "--filename=-", stdin=addons.manifest(ranges, dns, host.resolvers()))
+        text = addons.manifest(ranges, dns, host.resolvers())
+        applied = self._state / "addons.json"
+        if not applied.exists() or applied.read_text() != text:
+            self._kubectl("apply", "--filename=-", stdin=text)
+            applied.write_text(text)
 
     def _why_containerd_is_not_ready(self) -> str | None:
         try:
@@ -223,18 +230,24 @@ class EmbeddedCluster:
         return f" ({'; '.join(ended)})" if ended else ""
 
     def _kubectl(self, *words: str, stdin: str | None = None) -> str:
-        return run(tool("kubectl"), f"--kubeconfig={paths.KUBECONFIG}", *words, stdin=stdin)
+        return run(tool("kubectl"), f"--kubeconfig={paths.KUBECONFIG}", *words, stdin=stdin, env=_environment())
 
     def _daemon(self, name: str) -> Daemon:
         return Daemon(name, PIDS, layout.LOGS / f"{name}.log")
 
     def _remove_state(self) -> None:
         shutil.rmtree(self._state, ignore_errors=True)
-        for path in [paths.KUBECONFIG, self._log, *(layout.LOGS / f"{name}.log" for name in PART_NAMES)]:
+        for path in [paths.KUBECONFIG, KUBECTL, self._log, *(layout.LOGS / f"{name}.log" for name in PART_NAMES)]:
             path.unlink(missing_ok=True)
-        for folder in (paths.LOGS, paths.STATE):
+        for folder in (KUBECTL.parent, paths.LOGS, paths.STATE):
             if folder.is_dir() and not any(folder.iterdir()):
                 folder.rmdir()
+
+
+def _environment() -> dict[str, str]:
+    """Return what the parts need other than this shell: iptables on PATH, and no proxy to the bridge's address."""
+    proxies = [name for name in os.environ if name.lower() in ("http_proxy", "https_proxy", "all_proxy")]
+    return {"PATH": packages.search_path()} | dict.fromkeys(proxies, "")
 
 
 PART_NAMES = tuple(part.name for part in build_parts(layout.STATE, layout.CANDIDATES[0], Path))

@@ -65,10 +65,8 @@ def remove_chains(former: Iterable[str]) -> None:
             keep = {name.split()[2] for name in before if name.startswith(f"{family} {table} ")}
             removal = plan_removal(lines, keep)
             if removal.chains:
-                subprocess.run(
-                    [f"{program}-restore", "--noflush", "--wait=5"], check=False, input=removal.script(table), text=True,
-                    capture_output=True,
-                )  # fmt: skip
+                restore = [f"{program}-restore", "--noflush", "--wait=5"]
+                subprocess.run(restore, check=False, input=removal.script(table), text=True, capture_output=True)
 
 
 def remove_sets(former: Iterable[str]) -> None:

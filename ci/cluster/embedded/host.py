@@ -123,7 +123,7 @@ def pod_pids() -> list[int]:
                 found |= {int(word) for word in path.read_text().split()}
             except OSError:
                 continue
-    return sorted(found)
+    return sorted(found - {0})  # 0 stands for a process of another PID namespace
 
 
 def remove_cgroups() -> None:

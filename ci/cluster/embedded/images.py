@@ -49,5 +49,7 @@ def ctr(*words: str | Path) -> str:
 
 
 def _import(image: Image) -> None:
-    # The archive's own name depends on who wrote it, so the index gets the name that we promise.
-    ctr("images", "import", "--index-name", reference(image), image.archive)
+    # The archive's own name depends on who wrote it, so the index gets the name that we promise. The base name drops
+    # the others: a short one ("x:test") would make CRI look for docker.io/library/x:test and fail.
+    base = f"{PREFIX}/{image.name}"
+    ctr("images", "import", "--base-name", base, "--index-name", reference(image), image.archive)

@@ -17,9 +17,16 @@ CNI_CACHE = Path("/var/lib/cni")
 CONTAINER_LINKS = Path("/var/log/containers")
 DEVICE_PLUGINS = Path("/var/lib/kubelet/device-plugins")
 OUTSIDE_FOLDERS = (
-    SHIM_SOCKETS, SHIM_SOCKETS.parent, Path("/run/containerd/fifo"), CNI_CACHE / "results", CNI_CACHE / "cache", CNI_CACHE,
-    CONTAINER_LINKS, DEVICE_PLUGINS, DEVICE_PLUGINS.parent,
-)  # fmt: skip
+    SHIM_SOCKETS,
+    SHIM_SOCKETS.parent / "fifo",
+    SHIM_SOCKETS.parent,
+    CNI_CACHE / "results",
+    CNI_CACHE / "cache",
+    CNI_CACHE,
+    CONTAINER_LINKS,
+    DEVICE_PLUGINS,
+    DEVICE_PLUGINS.parent,
+)
 """Fixed folders that containerd, CNI and the kubelet make outside of ours; deepest first."""
 
 GONE_SECONDS = 20.0

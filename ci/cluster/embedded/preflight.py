@@ -63,8 +63,8 @@ def chain_faults(names: Iterable[str]) -> list[str]:
     if not foreign:
         return []
     return [
-        f"Another Kubernetes uses this host's iptables ({len(foreign)} chains, such as {foreign[0].split()[2]}), and two "
-        "would rewrite each other's rules. End it; if it is gone already, reboot or remove its KUBE- chains"
+        f"Another Kubernetes uses this host's iptables ({len(foreign)} chains, such as {foreign[0].split()[2]}), "
+        "and two would rewrite each other's rules. End it; if it is gone already, reboot or remove its KUBE- chains"
     ]
 
 
@@ -73,7 +73,7 @@ def is_taken(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind(("0.0.0.0", port))
+            probe.bind(("0.0.0.0", port))  # noqa: S104 - every address is asked; nothing listens
         except OSError:
             return True
     return False
