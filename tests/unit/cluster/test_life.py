@@ -287,3 +287,72 @@ async def test_image_that_can_never_be_used_fails_the_task(api, life):
     with pytest.raises(JobFailedError, match="Correct the image's name"):
         await task
     assert api.objects["jobs"] == {}
+
+
+async def test_api_server_that_is_away_is_no_verdict(api, life, watch, monkeypatch):
+    """A task must outlive its API server: neither a stale watch nor an unanswered question fails it."""
+    monkeypatch.setattr("cronlift.cluster.life.TICK_SECONDS", 0.02)
+    monkeypatch.setattr("cronlift.cluster.life.POD_EXPECTED_SECONDS", 0.02)
+    monkeypatch.setattr("cronlift.cluster.life.RETRY_PAUSE_SECONDS", 0.01)
+    watch.stale_after_seconds = 0.0
+    task = asyncio.ensure_future(life().run())
+    job = await created(api)
+    api.faults["get jobs"] = [fault(503, "ServiceUnavailable", "away")] * 5
+    await until(lambda: api.calls["get jobs"] >= 5)
+    assert not task.done()
+    api.finish(job)
+    assert (await task).outcome is Outcome.SUCCEEDED
+
+
+async def test_job_that_seems_gone_is_asked_for_until_there_is_an_answer(api, life, watch, monkeypatch):
+    monkeypatch.setattr("cronlift.cluster.life.RETRY_PAUSE_SECONDS", 0.01)
+    task = asyncio.ensure_future(life().run())
+    job = await created(api)
+    await until(lambda: watch.jobs.store)
+    api.faults["get jobs"] = [fault(503, "ServiceUnavailable", "away")] * 3
+    name = watch.jobs.store.popitem()[0]
+    watch._notify(name)
+    await until(lambda: api.calls["get jobs"] >= 4)
+    assert not task.done()
+    api.finish(job)
+    assert (await task).outcome is Outcome.SUCCEEDED
+
+
+async def test_late_job_is_deleted_although_the_api_server_was_away(api, life, monkeypatch):
+    monkeypatch.setattr("cronlift.cluster.life.RETRY_PAUSE_SECONDS", 0.01)
+    api.faults["delete jobs"] = [fault(503, "ServiceUnavailable", "away")] * 3
+    with pytest.raises(JobFailedError, match="execution_timeout"):
+        await life(deadline=datetime.now(UTC) + timedelta(seconds=0.3)).run()
+    assert api.objects["jobs"] == {}
+
+
+async def test_job_that_cannot_be_tidied_is_still_a_success(api, life, log):
+    api.faults["patch jobs"] = [fault(403, "Forbidden", "no patch")]
+    assert (await play(api, life().run())).outcome is Outcome.SUCCEEDED
+    assert any("do it by hand" in line for line in log.lines)
+
+
+async def test_job_without_a_pod_is_explained_by_its_events(api, life, log, monkeypatch):
+    monkeypatch.setattr("cronlift.cluster.life.POD_EXPECTED_SECONDS", 0.05)
+    api.events = [{"reason": "FailedCreate", "message": "exceeded quota: team"}]
+    task = asyncio.ensure_future(life().run())
+    job = await created(api)
+    await until(lambda: any("quota is used up" in line for line in log.lines))
+    pod = api.run_pod(job)
+    api.end_pod(pod)
+    api.finish(job)
+    assert (await task).outcome is Outcome.SUCCEEDED
+    assert sum("quota is used up" in line for line in log.lines) == 1
+
+
+async def test_lines_of_a_parallel_job_name_their_pod_from_the_first_on(api, client, watch, log):
+    job = job_of()
+    job["spec"] |= {"completions": 2, "completionMode": "Indexed"}
+    running = JobLife(client, watch, job, IDENTITY, DeletePolicy.NEVER, log).run()
+    task = asyncio.ensure_future(running)
+    pod = api.run_pod(await created(api))
+    api.say(pod["metadata"]["name"], "main", "x")
+    api.end_pod(pod)
+    api.finish(api.job())
+    await task
+    assert log.outputs == [f"[{pod['metadata']['name']}/main] x"]

@@ -4,16 +4,17 @@ It knows nothing of Airflow: a trigger gives it the Job and a place to write, an
 """
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from cronlift import errors
 from cronlift.cluster.client import Json, KubernetesClient
 from cronlift.cluster.logs import JobLogs, container_statuses
-from cronlift.cluster.start import Starter
+from cronlift.cluster.start import Starter, is_passing
 from cronlift.cluster.watch import SharedWatch, Subscription
 from cronlift.job import naming
 from cronlift.job.conditions import Outcome, Verdict, is_suspended, verdict_of
@@ -30,6 +31,13 @@ LAST_NEWS_SECONDS = 5.0
 # The Job outlives its task by this long, see `JobLife._tidy`.
 TTL_SECONDS = 300
 LATE_DRAIN_SECONDS = 3.0
+# How long to go on trying to stop or to tidy a Job while the API server is away; Airflow gives on_kill 30 s.
+CALL_PATIENCE_SECONDS = 25.0
+# How long to go on asking whether a Job that the watch calls gone is really gone: no answer is no verdict.
+CONFIRM_SECONDS = 3600.0
+RETRY_PAUSE_SECONDS = 1.0
+
+Answer = TypeVar("Answer")
 
 
 class DeletePolicy(Enum):
@@ -108,7 +116,7 @@ class JobLife:
         self.namespace: str = job["metadata"]["namespace"]
         self.name: str = job["metadata"]["name"]
         self.uid: str | None = None
-        self._advice: str | None = None
+        self._found: Diagnosis | None = None
         self._events: list[Json] = []
         self._events_at = 0.0
 
@@ -124,7 +132,8 @@ class JobLife:
         created = await starter.start(self._job, self._identity)
         self.uid = created["metadata"]["uid"]
         subscription = self._watch.subscribe(self.name, seed=created)
-        logs = JobLogs(self._client, self.namespace, subscription, Capped(self._log.output))
+        output = Capped(self._log.output)
+        logs = JobLogs(self._client, self.namespace, subscription, output, many_pods=_runs_many_pods(self._job))
         try:
             verdict = await self._follow(subscription, logs)
             await self._hear_the_last(subscription)
@@ -147,14 +156,14 @@ class JobLife:
             if not is_ours(found, self._job):
                 return
             uid = found["metadata"]["uid"]
-        await self._client.delete_job(self.namespace, self.name, uid, foreground=True)
+        await self._delete(uid, foreground=True)
         self._log.info(f"Deleted Job {self.namespace}/{self.name}, because the task was stopped")
 
     async def _follow(self, subscription: Subscription, logs: JobLogs) -> Verdict:
         """Wait for the verdict; write each change of what holds the Job up."""
         started = asyncio.get_running_loop().time()
         while True:
-            await subscription.wait(self._patience())
+            await subscription.wait(self._patience(subscription.pods))
             logs.follow()
             job = await self._current(subscription)
             verdict = verdict_of(job)
@@ -165,11 +174,13 @@ class JobLife:
             if verdict is None and not is_suspended(job):
                 waited = asyncio.get_running_loop().time() - started
                 await self._diagnose(subscription.pods, waited)
-            await subscription.refresh_if_stale()
+            with contextlib.suppress(errors.ClusterError):
+                # Whatever ails the API server, the watch tells when it is over; it is no verdict on the Job.
+                await subscription.refresh_if_stale()
 
     async def _current(self, subscription: Subscription) -> Json:
         """Return the Job; make sure of it with the API server before calling it gone."""
-        job = subscription.job or await subscription.refresh()
+        job = subscription.job or await _persistently(subscription.refresh, CONFIRM_SECONDS)
         if job is None:
             raise errors.JobFailedError(
                 f"Job {self.namespace}/{self.name} was deleted while the task waited for it. "
@@ -187,16 +198,17 @@ class JobLife:
             await self._load_events()
         found = diagnose(pods, [] if pods else self._events, datetime.now(UTC))
         if found is None:
+            self._found = None
             return
-        if found.advice != self._advice:
+        if self._found is None or found.advice != self._found.advice:
             self._log.warning(f"Job {self.namespace}/{self.name} waits. {found}")
-            self._advice = found.advice
+        self._found = found
         if found.fatal:
             await self._give_up(found)
 
     async def _give_up(self, found: Diagnosis) -> None:
         if self.uid is not None and self._delete_policy in (DeletePolicy.ALWAYS, DeletePolicy.ON_FAILURE):
-            await self._client.delete_job(self.namespace, self.name, self.uid, foreground=False)
+            await self._delete(self.uid, foreground=False)
         elif self.uid is not None:
             # Keep it for people to look at, but let it never start behind the failed task's back.
             await self._quietly("suspend", {"spec": {"suspend": True}})
@@ -213,11 +225,13 @@ class JobLife:
         except errors.ClusterError as error:
             self._log.info(f"Cannot read the Job's events: {error}")
 
-    def _patience(self) -> float:
+    def _patience(self, pods: Sequence[Json]) -> float:
+        """Return how long to wait for news: less while there is no Pod, whose absence only the clock tells."""
+        tick = TICK_SECONDS if pods else POD_EXPECTED_SECONDS + 0.5
         if self._deadline is None:
-            return TICK_SECONDS
+            return tick
         left = (self._deadline - datetime.now(UTC)).total_seconds()
-        return min(TICK_SECONDS, max(0.05, left))
+        return min(tick, max(0.05, left))
 
     def _is_late(self) -> bool:
         return self._deadline is not None and datetime.now(UTC) >= self._deadline
@@ -225,11 +239,11 @@ class JobLife:
     async def _stop_late(self, logs: JobLogs) -> None:
         """Stop the Job before Airflow gives up on the trigger: Airflow 3.3.2 would cancel it without a word to us."""
         if self.uid is not None:
-            await self._client.delete_job(self.namespace, self.name, self.uid, foreground=True)
+            await self._delete(self.uid, foreground=True)
         await logs.drain(LATE_DRAIN_SECONDS)
         raise errors.JobFailedError(
             f"Job {self.namespace}/{self.name} was stopped: the task's execution_timeout is over. "
-            "Raise execution_timeout, or make the Job faster."
+            + (f"It waited: {self._found}" if self._found else "Raise execution_timeout, or make the Job faster.")
         )
 
     async def _hear_the_last(self, subscription: Subscription) -> None:
@@ -265,13 +279,42 @@ class JobLife:
         if set_already is None or set_already > TTL_SECONDS:
             await self._quietly("remove", {"spec": {"ttlSecondsAfterFinished": TTL_SECONDS}})
 
-    async def _quietly(self, what: str, patch: Json) -> None:
+    async def _delete(self, uid: str, *, foreground: bool) -> None:
+        async def delete() -> None:
+            await self._client.delete_job(self.namespace, self.name, uid, foreground=foreground)
+
         try:
-            await self._client.patch_job(self.namespace, self.name, patch)
+            await _persistently(delete, CALL_PATIENCE_SECONDS)
+        except errors.ClusterError as error:
+            self._log.warning(f"The Job may still run, delete it by hand: {error}")
+
+    async def _quietly(self, what: str, patch: Json) -> None:
+        async def change() -> Json:
+            return await self._client.patch_job(self.namespace, self.name, patch)
+
+        try:
+            await _persistently(change, CALL_PATIENCE_SECONDS)
         except errors.NotFoundError:
             return
         except errors.ClusterError as error:
             self._log.warning(f"Cannot {what} the Job, do it by hand: {error}")
+
+
+async def _persistently(call: Callable[[], Awaitable[Answer]], seconds: float) -> Answer:
+    """Make a call, again and again while the API server is away, for so long."""
+    end = asyncio.get_running_loop().time() + seconds
+    while True:
+        try:
+            return await call()
+        except errors.ClusterError as error:
+            if not is_passing(error) or asyncio.get_running_loop().time() > end:
+                raise
+        await asyncio.sleep(RETRY_PAUSE_SECONDS)
+
+
+def _runs_many_pods(job: Json) -> bool:
+    spec = job.get("spec") or {}
+    return any(isinstance(spec.get(key), int) and spec[key] > 1 for key in ("completions", "parallelism"))
 
 
 def is_ours(found: Json, wanted: Json) -> bool:

@@ -56,6 +56,7 @@ class JobLogs:
         namespace: Namespace of the Pods.
         source: Tells the Job's Pods.
         output: Takes the lines.
+        many_pods: Whether the Job is made for several Pods at once, so that each line names its Pod.
         settle_seconds: See SETTLE_SECONDS.
         pause_seconds: See REOPEN_PAUSE_SECONDS.
     """
@@ -67,11 +68,13 @@ class JobLogs:
         source: PodSource,
         output: Capped,
         *,
+        many_pods: bool = False,
         settle_seconds: float = SETTLE_SECONDS,
         pause_seconds: float = REOPEN_PAUSE_SECONDS,
     ) -> None:
         self._client, self._namespace, self._source, self._output = client, namespace, source, output
         self._settle_seconds, self._pause_seconds = settle_seconds, pause_seconds
+        self._many_pods = many_pods
         self._readers: dict[tuple[str, str, str], asyncio.Task[None]] = {}
 
     def follow(self) -> None:
@@ -189,7 +192,7 @@ class JobLogs:
         """Name the container when there is more than one, and the Pod when there is more than one."""
         pods = {each for each, _, _ in self._readers}
         containers = len(list(all_containers(self._pod(pod))))
-        if len(pods) > 1:
+        if self._many_pods or len(pods) > 1:
             return f"[{pod}/{container}] "
         return f"[{container}] " if containers > 1 else ""
 

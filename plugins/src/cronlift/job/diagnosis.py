@@ -32,7 +32,7 @@ class Diagnosis:
     fatal: bool = False
 
     def __str__(self) -> str:
-        return f"{self.summary}. {self.advice}"
+        return f"{self.summary.rstrip('. ')}. {self.advice}"
 
 
 def diagnose(pods: Sequence[Mapping[str, Any]], events: Sequence[Mapping[str, Any]], now: datetime) -> Diagnosis | None:
