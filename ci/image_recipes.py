@@ -78,7 +78,7 @@ def plan(name: str, *, with_registry: bool) -> Plan:
     if name == "airflow":
         # Its context is the repo: the lock and the plugin package are inputs besides its own folder.
         context = ROOT
-        inputs += [ROOT / "pyproject.toml", ROOT / "uv.lock", ROOT / "plugins"]
+        inputs += [ROOT / "uv.lock", ROOT / "plugins"]
         used = ("UV_VERSION", "HATCHLING_VERSION")
     base = "" if with_registry else base_tag()
     arguments = (

@@ -7,6 +7,9 @@
 # An invoice is converted at the rate of its day, or of the last day before that had one (weekends), as the tax office
 # wants it. Amounts are rational numbers until they are rounded half up to cents, once for each invoice.
 
+# Lines on stdout and stderr stay in order, also in a pipe.
+$stdout.sync = true
+
 require "csv"
 require "date"
 require "optparse"
