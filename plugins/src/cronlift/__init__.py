@@ -5,8 +5,7 @@ looked up when they are first used (PEP 562), so that the DAG processor, which p
 no more than the operator.
 """
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # not from typing, whose import takes longer than all the rest; checkers know the name
 if TYPE_CHECKING:
     from cronlift.airflow.operator import KubernetesJobOperator
     from cronlift.errors import CronliftError
@@ -16,12 +15,12 @@ __all__ = ["CronliftError", "KubernetesJobOperator"]
 _HOMES = {"CronliftError": "cronlift.errors", "KubernetesJobOperator": "cronlift.airflow.operator"}
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'cronlift' has no attribute {name!r}; it has {', '.join(__all__)}")
     from importlib import import_module
 
-    value = getattr(import_module(_HOMES[name]), name)
+    value: object = getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
 
