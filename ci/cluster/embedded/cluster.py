@@ -14,7 +14,7 @@ from ci.cluster.embedded.certificates import make_certificates, write_kubeconfig
 from ci.cluster.embedded.config_files import config_files
 from ci.cluster.embedded.firewall import chains, ipsets
 from ci.cluster.embedded.layout import Ranges
-from ci.cluster.embedded.owner import PIDS, Owner, boot_id, is_alive, read_owner, write_owner
+from ci.cluster.embedded.owner import PIDS, Owner, boot_id, folders_before, is_alive, read_owner, write_owner
 from ci.cluster.embedded.parts import build_parts
 from ci.daemons import Daemon
 from ci.errors import CommandError
@@ -108,7 +108,10 @@ class EmbeddedCluster:
         if owner is None:
             owner = self._unrecorded()
             owner.sysctls, owner.chains, owner.ipsets = host.read_settings(), sorted(chains()), sorted(ipsets())
-            owner.folders = [str(path) for path in leftovers.OUTSIDE_FOLDERS if path.exists()]
+            folders = folders_before(self._copy)
+            if folders is None:
+                folders = [str(path) for path in leftovers.OUTSIDE_FOLDERS if path.exists()]
+            owner.folders = folders
         write_owner(owner, self._copy)
 
     def _unrecorded(self) -> Owner:
@@ -119,7 +122,8 @@ class EmbeddedCluster:
         source = self._state / "kubelet"
         source.mkdir(parents=True, exist_ok=True)
         layout.KUBELET_ROOT.mkdir(parents=True, exist_ok=True)
-        if not layout.KUBELET_ROOT.is_mount():
+        # Path.is_mount does not see a bind mount within one file system.
+        if str(layout.KUBELET_ROOT) not in leftovers.mount_points():
             run("mount", "--bind", source, layout.KUBELET_ROOT)
             # A group of its own: pods' mounts must not show a second time under the state folder.
             run("mount", "--make-private", layout.KUBELET_ROOT)
