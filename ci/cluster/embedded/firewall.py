@@ -12,8 +12,9 @@ OURS = re.compile(r"KUBE-|CNI-HOSTPORT-")
 """Chains of kube-proxy, kubelet and kube-router (KUBE-ROUTER-, KUBE-POD-FW-, KUBE-NWPLCY-), and of portmap."""
 
 OUR_SETS = re.compile(r"(inet6:)?(KUBE-|kube-router-)")
-_POD_CHAIN = re.compile(rf'-A POSTROUTING .*name: \\"{NODE}\\" .*-j (CNI-\w+)')
-"""The bridge plugin's chain of one pod; other networks on this host have chains of the same form."""
+_POD_RULE = re.compile(rf'-A \S+ .*name: \\"{NODE}\\"')
+_POD_CHAIN = re.compile(r"CNI-[0-9a-f]{24}")
+"""The bridge plugin's chain of one pod; the comments of its rules name the network, as other networks have such too."""
 
 
 @dataclass
@@ -95,8 +96,11 @@ def plan_removal(lines: Iterable[str], keep: set[str]) -> Removal:
         keep: Chains that were there before us.
     """
     lines = list(lines)
-    pods = {match[1] for line in lines if (match := _POD_CHAIN.match(line))}
     names = [line[1:].split()[0] for line in lines if line.startswith(":")]
+    used = {word for line in lines if line.startswith("-A ") for word in (line.split()[1], _target(line))}
+    named = {word for line in lines if _POD_RULE.match(line) for word in (line.split()[1], _target(line))}
+    # A pod that dies while it is made can leave its chain without rule and jump.
+    pods = {name for name in names if _POD_CHAIN.fullmatch(name) and (name in named or name not in used)}
     doomed = [name for name in names if name not in keep and (OURS.match(name) or name in pods)]
     rules = [
         line for line in lines if line.startswith("-A ") and line.split()[1] not in doomed and _target(line) in doomed

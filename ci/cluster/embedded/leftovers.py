@@ -37,10 +37,13 @@ def remove(owner: Owner, stage: Stage) -> None:
     stage.say("processes")
     # The kubelet first: it would start anew what is ended after it.
     for daemon in sorted(recorded_parts(), key=lambda daemon: daemon.name != "kubelet"):
+        # Nothing that a part would write at its end is kept, and the API server would take its time.
+        if pid := daemon.pid():
+            os.kill(pid, signal.SIGKILL)
         daemon.stop()
     kill_pods(stage)
     stage.say("mounts")
-    sockets = shim_sockets()
+    sockets, pods = shim_sockets(), pod_ids()
     unmount_below(layout.RUN, Path(owner.state))
     stage.say("network")
     host.remove_network(owner.pods, owner.services)
@@ -48,7 +51,7 @@ def remove(owner: Owner, stage: Stage) -> None:
     remove_sets(owner.ipsets)
     stage.say("files")
     host.remove_cgroups()
-    _remove_outside_files(sockets, owner)
+    _remove_outside_files(sockets, pods, owner)
     _remove_outside_folders(owner)
     host.restore_settings(owner.sysctls)
     shutil.rmtree(layout.RUN, ignore_errors=True)
@@ -108,11 +111,20 @@ def mount_points() -> list[str]:
     return [line.split()[4].encode().decode("unicode_escape") for line in lines]
 
 
-def _remove_outside_files(sockets: list[Path], owner: Owner) -> None:
+def pod_ids() -> set[str]:
+    """Return the ids of our pods' sandboxes, from their bundles and from CNI's records of our network."""
+    bundles = (layout.RUN / "containerd").glob("io.containerd.runtime.v2.task/*/*")
+    records = CNI_CACHE.glob(f"results/{layout.NODE}-*-eth0")
+    return {path.name for path in bundles} | {path.name.split("-")[1] for path in records}
+
+
+def _remove_outside_files(sockets: list[Path], pods: set[str], owner: Owner) -> None:
     for path in sockets:
         path.unlink(missing_ok=True)
-    for path in CNI_CACHE.glob(f"results/{layout.NODE}-*"):
-        path.unlink()
+    results_are_ours = str(CNI_CACHE / "results") not in owner.folders
+    for path in CNI_CACHE.glob("results/*"):
+        if results_are_ours or any(pod in path.name for pod in pods):
+            path.unlink()
     for path in CONTAINER_LINKS.glob("*.log"):
         if path.is_symlink() and path.readlink().is_relative_to(owner.state):
             path.unlink()

@@ -63,6 +63,14 @@ def read_owner(copy: Path | None = None) -> Owner | None:
     return None
 
 
+def folders_before(copy: Path) -> list[str] | None:
+    """Return what the clone's first record says of folders outside the state; they outlive a reboot as ours do."""
+    try:
+        return list(json.loads(copy.read_text())["folders"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
 def write_owner(owner: Owner, copy: Path) -> None:
     """Write the record and its copy."""
     for path in (RECORD, copy):
