@@ -85,7 +85,7 @@ def table(results: list[Result]) -> str:
     for result in results:
         mark = "✓" if result.state == "success" else "✗"
         seconds = "      " if result.seconds is None else f"{result.seconds:5.1f} s"
-        lines.append(f"  {mark} {result.dag_id:<{width}}  {result.state:<8} {seconds}  {result.result[:70]}")
+        lines.append(f"  {mark} {result.dag_id:<{width}}  {result.state:<8} {seconds}  {result.result[:90]}")
     return "\n".join(lines)
 
 

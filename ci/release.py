@@ -81,18 +81,19 @@ def team_namespaces() -> list[str]:
 
 
 def wait_ready(stage: Stage) -> None:
-    """Wait until every pod of the release is Ready and Airflow calls itself healthy.
+    """Wait until every workload of the release is rolled out and Airflow calls itself healthy.
 
     Raises:
         CiError: Not in time, or a pod is in a state that waiting does not heal; with the pod's own words.
     """
 
     def missing() -> str | None:
-        pods = [pod for pod in get("pods", f"--namespace={NAMESPACE}")["items"] if not _is_finished(pod)]
+        pods = get("pods", f"--namespace={NAMESPACE}")["items"]
         if hopeless := [words for pod in pods if (words := _hopeless(pod))]:
             raise CiError("\n".join([f"{stage.name}: this does not heal by waiting:", *hopeless, describe_failures()]))
-        waiting = [pod["metadata"]["name"] for pod in pods if not _is_ready(pod)]
-        return f"pods: {', '.join(waiting)}" if waiting or not pods else None
+        workloads = get("deployments,statefulsets,jobs", f"--namespace={NAMESPACE}")["items"]
+        waiting = [workload["metadata"]["name"] for workload in workloads if not is_rolled_out(workload)]
+        return ", ".join(waiting) if waiting or not workloads else None
 
     try:
         wait_until(stage, missing, timeout_seconds=READY_TIMEOUT_SECONDS)
@@ -104,6 +105,20 @@ def wait_ready(stage: Stage) -> None:
 def _unhealthy() -> str | None:
     sick = [f"{part}: {state}" for part, state in login().health().items() if state != "healthy"]
     return ", ".join(sick) or None
+
+
+def is_rolled_out(workload: dict[str, Any]) -> bool:
+    """Say whether a Deployment or StatefulSet runs its newest pods only, all ready; or whether a Job is complete.
+
+    Old pods that take their time to end do not count: the new ones serve already.
+    """
+    status = workload.get("status", {})
+    if workload["kind"] == "Job":
+        return any(part["type"] == "Complete" and part["status"] == "True" for part in status.get("conditions", []))
+    wanted = workload["spec"].get("replicas", 1)
+    is_seen = status.get("observedGeneration", 0) >= workload["metadata"]["generation"]
+    ready = {status.get("updatedReplicas", 0), status.get("readyReplicas", 0)}
+    return is_seen and ready == {wanted} and (workload["kind"] != "Deployment" or not status.get("unavailableReplicas"))
 
 
 def password() -> str:
