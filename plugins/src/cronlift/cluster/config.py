@@ -91,6 +91,7 @@ def _from_kubeconfig(path: str) -> ClusterConfig:
             "Set KUBECONFIG to a kubeconfig file."
         )
     try:
+        import yaml
         from kubernetes import client, config
     except ImportError as error:
         raise ClusterConfigError(
@@ -101,7 +102,7 @@ def _from_kubeconfig(path: str) -> ClusterConfig:
     configuration = client.Configuration()
     try:
         config.load_kube_config(config_file=path, client_configuration=configuration)  # type: ignore[no-untyped-call]
-    except config.ConfigException as error:
+    except (config.ConfigException, yaml.YAMLError, OSError) as error:
         raise ClusterConfigError(f"Cannot use the kubeconfig {path}: {error}") from error
     return ClusterConfig(
         configuration.host.rstrip("/"), _ssl_context(configuration), lambda: _bearer_token(configuration)

@@ -1,0 +1,93 @@
+"""Finding the cluster and proving who we are."""
+
+import ssl
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from cronlift.cluster import config as config_module
+from cronlift.cluster.config import load_config
+from cronlift.errors import ClusterConfigError
+
+POD = {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBERNETES_SERVICE_PORT": "6443"}
+KUBECONFIG = """\
+apiVersion: v1
+kind: Config
+current-context: main
+contexts: [{name: main, context: {cluster: main, user: me}}]
+clusters: [{name: main, cluster: {server: "http://127.0.0.1:1234/"}}]
+users: [{name: me, user: {token: from-kubeconfig}}]
+"""
+
+
+@pytest.fixture
+def account(tmp_path: Path) -> Path:
+    """Make the files of a ServiceAccount, with a real certificate authority."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "ca")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(1).not_valid_before(now).not_valid_after(now + timedelta(days=1))
+    certificate = builder.sign(key, hashes.SHA256())
+    (tmp_path / "ca.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    (tmp_path / "token").write_text("first\n")
+    return tmp_path
+
+
+def test_pod_uses_its_own_account(account):
+    config = load_config(POD, account)
+    assert config.host == "https://10.0.0.1:6443"
+    assert config.ssl_context.verify_mode is ssl.CERT_REQUIRED
+    assert config.ssl_context.cert_store_stats()["x509"] == 1
+    assert config.token() == "first"
+
+
+def test_ipv6_host_is_put_into_brackets(account):
+    assert load_config(POD | {"KUBERNETES_SERVICE_HOST": "fd00::1"}, account).host == "https://[fd00::1]:6443"
+
+
+def test_token_is_read_again_after_a_minute(account, monkeypatch):
+    clock = [1000.0]
+    monkeypatch.setattr(config_module.time, "monotonic", lambda: clock[0])
+    config = load_config(POD, account)
+    assert config.token() == "first"
+    (account / "token").write_text("second")
+    assert config.token() == "first"
+    clock[0] += 61
+    assert config.token() == "second"
+
+
+def test_refused_token_is_read_again_at_once(account):
+    config = load_config(POD, account)
+    assert config.token() == "first"
+    (account / "token").write_text("second")
+    assert config.token(fresh=True) == "second"
+
+
+def test_laptop_uses_its_kubeconfig(tmp_path):
+    (tmp_path / "kubeconfig").write_text(KUBECONFIG)
+    config = load_config({"KUBECONFIG": str(tmp_path / "kubeconfig")}, tmp_path / "none")
+    assert (config.host, config.ssl_context, config.token()) == ("http://127.0.0.1:1234", None, "from-kubeconfig")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(None, "there is no file"), ("a: [", "kubeconfig"), ("kind: Config\n", "Cannot use the kubeconfig")],
+)
+def test_missing_or_broken_kubeconfig_is_said_with_its_path(tmp_path, content, words):
+    path = tmp_path / "kubeconfig"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(ClusterConfigError, match=words) as caught:
+        load_config({"KUBECONFIG": str(path)}, tmp_path / "none")
+    assert str(path) in str(caught.value)
+
+
+def test_unreadable_account_is_said_with_its_file(account):
+    (account / "ca.crt").write_text("no certificate")
+    with pytest.raises(ClusterConfigError, match=r"ca\.crt"):
+        load_config(POD, account)
