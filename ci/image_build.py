@@ -136,7 +136,7 @@ class BuildahBuilder:
         self._buildah(
             "build", "--isolation", "chroot", "--network", "host", "--layers", "--force-rm", "--format", "oci",
             "--pull-never" if plan.base else "--pull", "--tag", reference, "--file", plan.dockerfile,
-            *_arguments(plan), *_secret(), plan.context, log=log,
+            *_ignore_file(plan), *_arguments(plan), *_secret(), plan.context, log=log,
         )  # fmt: skip
         source = f"containers-storage:[overlay@{self._root}+{self._run_root}]{reference}"
         target = f"oci-archive:{archive}:{reference}"
@@ -193,6 +193,12 @@ def base_rootfs(tag: str, log: Path) -> Path:
         )  # fmt: skip
     half.replace(archive)
     return archive
+
+
+def _ignore_file(plan: Plan) -> list[str | Path]:
+    """Name what BuildKit finds by itself: a .dockerignore that belongs to one Dockerfile."""
+    path = plan.dockerfile.with_name("Dockerfile.dockerignore")
+    return ["--ignorefile", path] if path.is_file() else []
 
 
 def _arguments(plan: Plan) -> list[str]:

@@ -101,7 +101,7 @@ def base_tag() -> str:
 def describe(inputs: Iterable[Path]) -> list[str]:
     """Return one line a file: path from the repo's root, kind and x-bit, hash of its content.
 
-    Byte code, editors' leavings and README files are no inputs: they are not copied, or change nothing that runs.
+    Byte code, editors' leavings and an image's own README are no inputs: they are not copied.
     """
     lines = []
     for path in sorted(file for start in inputs for file in _files(start)):
@@ -122,6 +122,7 @@ def _files(start: Path) -> list[Path]:
 def _is_ignored(path: Path) -> bool:
     return (
         "__pycache__" in path.parts
+        or (path.parent.parent == ROOT / "images" and path.name == "README.md")
         or path.suffix in {".pyc", ".swp"}
         or path.name.endswith("~")
         or any(part.endswith(".egg-info") for part in path.parts)
