@@ -5,7 +5,6 @@ The tests run in this order and hand the cluster on, because a start takes 15 s;
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -58,9 +57,9 @@ class Life:
         return "served from a volume" in self.in_client(request)
 
     def pids(self) -> dict[str, int]:
-        records = self.machine.run("sh", "-c", "cd /run/cronlift/pids && cat *.json && ls").stdout
-        names = re.findall(r"(\S+)\.json$", records, re.MULTILINE)
-        return dict(zip(names, (int(pid) for pid in re.findall(r'"pid": (\d+)', records)), strict=True))
+        script = 'cd /run/cronlift/pids && for file in *.json; do echo "$file $(cat "$file")"; done'
+        lines = self.machine.run("sh", "-c", script).stdout.splitlines()
+        return {line.split(".json ")[0]: json.loads(line.partition(" ")[2])["pid"] for line in lines}
 
     def pod_start_times(self) -> dict[str, str]:
         items = json.loads(self.kubectl("get", "pod", "--all-namespaces", "--output=json"))["items"]
