@@ -200,6 +200,15 @@ async def test_rendered_manifest_of_a_worker_is_not_rendered_again(api):
     assert api.job()["metadata"]["annotations"]["cronlift.io/map-index"] == "3"
 
 
+@pytest.mark.parametrize(("retries", "limit", "warned"), [(2, 3, True), (0, 3, False), (2, 0, False)])
+async def test_retries_that_multiply_are_warned_of(api, monkeypatch, retries, limit, warned):
+    said: list[str] = []
+    log = SimpleNamespace(info=lambda text, **_: said.append(text), warning=said.append, error=said.append)
+    monkeypatch.setattr(JobTrigger, "log", log)
+    await play(api, make(MANIFEST.replace("spec:", f"spec:\n  backoffLimit: {limit}", 1), retries=retries))
+    assert any("which multiply" in text for text in said) is warned
+
+
 async def test_waiting_trigger_does_not_keep_its_dag(api):
     trigger = make()
     task = asyncio.ensure_future(first_event(trigger))

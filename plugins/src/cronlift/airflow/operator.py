@@ -128,6 +128,7 @@ class KubernetesJobOperator(BaseOperator):
             "delete_policy": self.delete_policy,
             "finish": FINISH_IN_WORKER if self._reasons_to_finish_in_worker() else FINISH_IN_TRIGGERER,
             "execution_timeout_seconds": limit.total_seconds() if limit is not None else None,
+            "retries": self.retries or 0,
         }
 
     def _trigger_args(self, sources: "Sources | None") -> Any:

@@ -35,6 +35,7 @@ class JobTrigger(BaseTrigger):
         delete_policy: Value of `DeletePolicy`.
         finish: Where the task ends: "triggerer", or "worker" when something needs one.
         execution_timeout_seconds: The task's execution_timeout; None for none.
+        retries: The task's retries, to warn when the Job retries as well.
         rendered: The manifest as a worker rendered it, when the task was started there (mapped tasks, `dag.test()`).
         identity: The try, when a worker started the task; in the triggerer it comes from the task instance.
     """
@@ -50,6 +51,7 @@ class JobTrigger(BaseTrigger):
         delete_policy: str = "on_success",
         finish: str = FINISH_IN_TRIGGERER,
         execution_timeout_seconds: float | None = None,
+        retries: int = 0,
         rendered: Any = None,
         identity: dict[str, Any] | None = None,
     ) -> None:
@@ -57,6 +59,7 @@ class JobTrigger(BaseTrigger):
         self.entry, self.files, self.document = entry, files or {}, document
         self.delete_policy, self.finish = delete_policy, finish
         self.execution_timeout_seconds = execution_timeout_seconds
+        self.retries = retries
         self.rendered, self.identity = rendered, identity
         self._context: Mapping[str, Any] | None = None
         self._life: JobLife | None = None
@@ -73,6 +76,7 @@ class JobTrigger(BaseTrigger):
                 "delete_policy": self.delete_policy,
                 "finish": self.finish,
                 "execution_timeout_seconds": self.execution_timeout_seconds,
+                "retries": self.retries,
                 "rendered": self.rendered,
                 "identity": self.identity,
             },
@@ -120,6 +124,7 @@ class JobTrigger(BaseTrigger):
         team = settings.team_of(identity.dag_id, settings.read_teams())
         job = await asyncio.to_thread(self._make_job, identity, team)
         self._forget_dag()
+        self._warn_of_both_retries(job)
         hub = hub_module.hub()
         client = await hub.client(team.launcher)
         watch = hub.watch(client, team.namespace, _selector(identity))
@@ -163,6 +168,14 @@ class JobTrigger(BaseTrigger):
             map_index=task_instance.map_index if task_instance.map_index is not None else -1,
             try_number=task_instance.try_number,
         )
+
+    def _warn_of_both_retries(self, job: dict[str, Any]) -> None:
+        limit = job["spec"].get("backoffLimit")
+        if self.retries and limit:
+            self.log.warning(
+                f"The task has retries={self.retries} and its Job backoffLimit: {limit}, which multiply. "
+                "Leave backoffLimit out to let Airflow count the attempts."
+            )
 
     def _forget_dag(self) -> None:
         """Drop the context, and with it the copy of the whole DAG that Airflow gives to each waiting trigger."""
