@@ -4,8 +4,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from ci.airflow_api import Airflow
-from ci.errors import CiError
+from ci.errors import UserError
+from ci.paths import ROOT
 from ci.stages import Stage, wait_until
+
+FOLDER = ROOT / "dags/demo"
+JOBS = ("convert_invoices", "fill_link_aggregates", "import_rates", "rotate_weblogs")
+"""Files of the demo team that `make up` runs; each holds the DAG of its name behind the team's prefix."""
 
 PREFIX = "demo__"
 RUN_ID = "up__"
@@ -32,50 +37,58 @@ class Result:
     result: str
 
 
-def wait_for_dags(airflow: Airflow, files: list[str], stage: Stage) -> None:
+def dag_ids() -> list[str]:
+    """Return the ids of the demo DAGs that are still in the working tree."""
+    return [PREFIX + job for job in JOBS if (FOLDER / f"{job}.py").is_file()]
+
+
+def wait_for_dags(airflow: Airflow, stage: Stage) -> None:
     """Wait until every demo DAG of the working tree is known to Airflow.
 
     Args:
         airflow: Where to look.
-        files: Stems of the files in dags/demo; a file is named as its DAG without the team's prefix.
         stage: Shows what is missing.
 
     Raises:
-        CiError: A DAG file does not import, or does not show up in time.
+        UserError: A demo DAG's file does not import.
+        CiError: A DAG does not show up in time.
     """
-    wanted = {f"{PREFIX}{stem}" for stem in files}
 
     def missing() -> str | None:
-        absent = wanted - airflow.dag_ids()
-        if absent and (errors := airflow.import_errors()):
-            raise CiError("\n  ".join(["These DAG files do not import:", *errors]))
+        absent = set(dag_ids()) - airflow.dag_ids()
+        files = tuple(f"{dag_id.removeprefix(PREFIX)}.py:" for dag_id in absent)
+        broken = [line for line in airflow.import_errors() if line.startswith(files)]
+        if absent and broken:
+            raise UserError("DAG files do not import", broken, cure="Correct them; Airflow reads them again at once.")
         return f"DAGs {', '.join(sorted(absent))}" if absent else None
 
     wait_until(stage, missing, timeout_seconds=DAGS_TIMEOUT_SECONDS)
 
 
-def last_results(airflow: Airflow, dag_ids: list[str]) -> list[Result]:
+def last_results(airflow: Airflow) -> list[Result]:
     """Return the newest demo run of each DAG that has one."""
     results = []
-    for dag_id in sorted(dag_ids):
+    for dag_id in sorted(set(dag_ids()) & airflow.dag_ids()):
         runs = airflow.get(f"/dags/{dag_id}/dagRuns", limit=50, order_by="-start_date")["dag_runs"]
         if ours := [run for run in runs if run["dag_run_id"].startswith(RUN_ID)]:
             results.append(_result(airflow, ours[0]))
     return results
 
 
-def run_all(airflow: Airflow, dag_ids: list[str], stage: Stage) -> list[Result]:
-    """Run the DAGs side by side and return their results in order of their ids."""
+def run_all(airflow: Airflow, stage: Stage) -> list[Result]:
+    """Run the demo DAGs side by side and return their results in order of their ids."""
     run_id = RUN_ID + datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
-    for dag_id in dag_ids:
+    for dag_id in dag_ids():
         airflow.trigger(dag_id, run_id)
 
     def missing() -> str | None:
-        open_runs = [dag_id for dag_id in dag_ids if airflow.run(dag_id, run_id)["state"] not in {"success", "failed"}]
+        open_runs = [
+            dag_id for dag_id in dag_ids() if airflow.run(dag_id, run_id)["state"] not in {"success", "failed"}
+        ]
         return ", ".join(open_runs) or None
 
     wait_until(stage, missing, timeout_seconds=RUN_TIMEOUT_SECONDS)
-    return [_result(airflow, airflow.run(dag_id, run_id)) for dag_id in sorted(dag_ids)]
+    return [_result(airflow, airflow.run(dag_id, run_id)) for dag_id in dag_ids()]
 
 
 def table(results: list[Result]) -> str:

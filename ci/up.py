@@ -9,7 +9,7 @@ from ci.daemons import Daemon
 from ci.git_server import NAME as REPOSITORY
 from ci.git_server import PORT as GIT_PORT
 from ci.images import build
-from ci.paths import LOGS, ROOT, STATE
+from ci.paths import LOGS, STATE
 from ci.stages import Stage, exit_with_words
 
 GIT_SERVER = Daemon("git-server", STATE / "git", LOGS / "git-server.log")
@@ -32,17 +32,15 @@ def main() -> None:
     with Stage("Wait until all is healthy", expected_seconds=90) as stage:
         release.wait_ready(stage)
     airflow = release.login()
-    files = sorted(path.stem for path in (ROOT / "dags/demo").glob("*.py"))
-    dag_ids = [f"{demo.PREFIX}{stem}" for stem in files]
     with Stage("Wait for the demo DAGs") as stage:
-        demo.wait_for_dags(airflow, files, stage)
-    results = demo.last_results(airflow, dag_ids)
-    if len(results) < len(dag_ids) or any(result.state != "success" for result in results):
+        demo.wait_for_dags(airflow, stage)
+    results = demo.last_results(airflow)
+    if len(results) < len(demo.dag_ids()) or any(result.state != "success" for result in results):
         with Stage("Run the demo jobs", expected_seconds=30) as stage:
-            results = demo.run_all(airflow, dag_ids, stage)
+            results = demo.run_all(airflow, stage)
     print(f"\nDemo jobs\n{demo.table(results)}")
     print(f"\nUI    {release.URL}\nLogin {release.ADMIN} / {release.password()}")
-    print(f"\nUp after {time.monotonic() - started:.0f} s. Next: make run DAG={dag_ids[0]}")
+    print(f"\nUp after {time.monotonic() - started:.0f} s. Next: make run DAG=demo__import_rates")
     if any(result.state != "success" for result in results):
         raise SystemExit(1)
 

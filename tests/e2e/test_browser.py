@@ -59,8 +59,7 @@ def take_picture(page: Page, name: str) -> None:
 
 @pytest.fixture(scope="module")
 def result(airflow: Airflow) -> demo.Result:
-    stems = sorted(path.stem for path in (ROOT / "dags/demo").glob("*.py") if not path.stem.startswith("e2e_"))
-    return demo.last_results(airflow, [f"{demo.PREFIX}{stem}" for stem in stems])[0]
+    return demo.last_results(airflow)[0]
 
 
 @pytest.fixture(scope="module")

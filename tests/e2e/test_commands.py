@@ -14,11 +14,9 @@ from ci.paths import ROOT
 from ci.release import ADMIN, NAMESPACE, URL, password
 from tests.live.make import make
 
-STEMS = sorted(path.stem for path in (ROOT / "dags/demo").glob("*.py") if not path.stem.startswith("e2e_"))
-
 
 def test_make_run_prints_the_jobs_output_and_ends_with_0(airflow: Airflow) -> None:
-    dag_id = f"{demo.PREFIX}{STEMS[0]}"
+    dag_id = demo.dag_ids()[0]
     done = make("run", f"DAG={dag_id}")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "] Result: " in done.stdout
@@ -29,8 +27,8 @@ def test_make_run_of_an_unknown_dag_names_the_known_ones(airflow: Airflow) -> No
     done = make("run", "DAG=demo__no_such_dag")
     assert done.returncode != 0
     assert "There is no DAG demo__no_such_dag" in done.stderr
-    for stem in STEMS:
-        assert f"{demo.PREFIX}{stem}" in done.stderr
+    for dag_id in demo.dag_ids():
+        assert dag_id in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -69,11 +67,10 @@ def fingerprints() -> dict[str, Any]:
 def test_second_make_up_changes_nothing_and_prints_the_last_results(
     airflow: Airflow, pods_before: dict[str, Any]
 ) -> None:
-    dag_ids = [f"{demo.PREFIX}{stem}" for stem in STEMS]
-    results = demo.last_results(airflow, dag_ids)
+    results = demo.last_results(airflow)
     done = make("up")
     assert done.returncode == 0, done.stdout + done.stderr
     assert demo.table(results) in done.stdout
     assert f"UI    {URL}" in done.stdout
     assert fingerprints() == pods_before
-    assert demo.last_results(airflow, dag_ids) == results
+    assert demo.last_results(airflow) == results

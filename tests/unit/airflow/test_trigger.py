@@ -61,7 +61,7 @@ async def test_success_is_written_by_the_trigger(api):
     container = api.job()["spec"]["template"]["spec"]["containers"][0]
     assert container["command"][2] == "echo manual__1"
     assert container["image"] == "registry/legacy:1"
-    assert api.job()["metadata"]["annotations"]["cronlift.io/run-id"] == "manual__1"
+    assert api.job()["metadata"]["annotations"]["cronlift.dev/run-id"] == "manual__1"
 
 
 async def test_failure_is_written_by_the_trigger(api):
@@ -197,7 +197,7 @@ async def test_rendered_manifest_of_a_worker_is_not_rendered_again(api):
     trigger.trigger_id = 7
     await play(api, trigger)
     assert api.job()["spec"]["template"]["spec"]["containers"][0]["command"][2] == "echo {% raw %}"
-    assert api.job()["metadata"]["annotations"]["cronlift.io/map-index"] == "3"
+    assert api.job()["metadata"]["annotations"]["cronlift.dev/map-index"] == "3"
 
 
 @pytest.mark.parametrize(("retries", "limit", "warned"), [(2, 3, True), (0, 3, False), (2, 0, False)])

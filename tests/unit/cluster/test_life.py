@@ -155,7 +155,7 @@ async def test_second_try_waits_until_the_live_job_of_the_first_is_gone(api, lif
     second = replace(IDENTITY, try_number=2)
     task = asyncio.ensure_future(life(identity=second).run())
     job = await until(lambda: [j for j in api.objects["jobs"].values() if j["metadata"]["uid"] != "first"])
-    assert [j["metadata"]["labels"]["cronlift.io/try"] for j in api.objects["jobs"].values()] == ["2"]
+    assert [j["metadata"]["labels"]["cronlift.dev/try"] for j in api.objects["jobs"].values()] == ["2"]
     api.finish(job[0])
     assert (await task).outcome is Outcome.SUCCEEDED
 

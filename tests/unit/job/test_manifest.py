@@ -73,9 +73,9 @@ def test_labels_and_annotations_are_added_to_job_and_pods():
     job = built()
     for metadata in (job["metadata"], job["spec"]["template"]["metadata"]):
         assert metadata["labels"]["app.kubernetes.io/managed-by"] == "cronlift"
-        assert metadata["annotations"]["cronlift.io/dag-id"] == "demo__a"
+        assert metadata["annotations"]["cronlift.dev/dag-id"] == "demo__a"
     assert job["metadata"]["labels"]["app"] == "export"
-    assert job["metadata"]["annotations"]["cronlift.io/spec-hash"] == "hash"
+    assert job["metadata"]["annotations"]["cronlift.dev/spec-hash"] == "hash"
 
 
 def test_building_does_not_change_its_input():

@@ -83,5 +83,5 @@ def test_selector_matches_the_deployments_own_labels_only():
 
 
 def test_annotations_hold_the_ids_in_full():
-    assert annotations(IDENTITY)["cronlift.io/task-id"] == "group.export"
-    assert annotations(IDENTITY)["cronlift.io/try-number"] == "1"
+    assert annotations(IDENTITY)["cronlift.dev/task-id"] == "group.export"
+    assert annotations(IDENTITY)["cronlift.dev/try-number"] == "1"

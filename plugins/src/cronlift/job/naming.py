@@ -15,11 +15,11 @@ HASH_LENGTH = 10
 
 LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
 MANAGED_BY = "cronlift"
-LABEL_DEPLOYMENT = "cronlift.io/deployment"
-LABEL_TASK_INSTANCE = "cronlift.io/task-instance"
-LABEL_TRY = "cronlift.io/try"
-ANNOTATION_PREFIX = "cronlift.io/"
-ANNOTATION_SPEC_HASH = "cronlift.io/spec-hash"
+LABEL_DEPLOYMENT = "cronlift.dev/deployment"
+LABEL_TASK_INSTANCE = "cronlift.dev/task-instance"
+LABEL_TRY = "cronlift.dev/try"
+ANNOTATION_PREFIX = "cronlift.dev/"
+ANNOTATION_SPEC_HASH = "cronlift.dev/spec-hash"
 
 
 @dataclass(frozen=True)
