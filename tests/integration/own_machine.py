@@ -17,8 +17,9 @@ BOOT = """
 set -e
 mount --make-rprivate /
 mount -t proc proc /proc
-# The host's clusters and image builds go on; their mounts are not ours to see or to hold.
-cut -d' ' -f5 /proc/self/mountinfo | grep -e '^/run/' -e '^/var/lib/' -e '/overlay/' | sort -r | xargs -r -n1 umount -l
+# The host's clusters and image builds go on; their mounts, which come and go, are not ours to see or to hold.
+cut -d' ' -f5 /proc/self/mountinfo | grep -e '^/run/' -e '^/var/lib/' -e '/overlay' | sort -r |
+    xargs -r -n1 umount -l || true
 # A sysfs of its own shows its own network devices.
 mount -t sysfs sysfs /sys
 if [ -n "$CONTROLLERS" ]; then

@@ -9,7 +9,6 @@ from ci.cluster.embedded import layout
 from ci.cluster.embedded.layout import Ranges
 from ci.process import run
 
-BRIDGE_SETTINGS = ("net.bridge.bridge-nf-call-iptables", "net.bridge.bridge-nf-call-ip6tables")
 OWN_SETTINGS = {
     "net.ipv4.ip_forward": "1",
     # Without it a NetworkPolicy does not see the traffic between two pods of the one bridge.
@@ -32,7 +31,7 @@ CGROUP_ROOT = Path("/sys/fs/cgroup")
 
 def read_settings() -> dict[str, str]:
     """Return the present value of each setting that the cluster changes."""
-    load_bridge_module()
+    load_modules()
     return {name: _setting(name).read_text().strip() for name in SETTINGS if _setting(name).exists()}
 
 
@@ -69,10 +68,12 @@ def remove_network(pods: str, services: str) -> None:
         _try("ip", "route", "delete", "blackhole", services)
 
 
-def load_bridge_module() -> None:
-    """Load br_netfilter, which Debian does not load by itself."""
-    if not _setting(BRIDGE_SETTINGS[0]).exists():
+def load_modules() -> None:
+    """Load the kernel modules that Debian does not load by itself; they stay, as others may use them by then."""
+    if not _setting("net.bridge.bridge-nf-call-iptables").exists():
         _try("modprobe", "br_netfilter")
+    if "\toverlay\n" not in Path("/proc/filesystems").read_text():
+        _try("modprobe", "overlay")
 
 
 def used_networks() -> list[str]:

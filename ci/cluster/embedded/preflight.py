@@ -16,13 +16,16 @@ FREE_BYTES = 5 * 2**30
 """Images unpack to about 3 GiB; the rest is for etcd, volumes and logs."""
 
 
-def require_root() -> None:
+def require_root(euid: int | None = None) -> None:
     """Refuse to run as another user.
+
+    Args:
+        euid: The user; by default this process's.
 
     Raises:
         UserError: Not root; says exactly what to run.
     """
-    if os.geteuid() != 0:
+    if (os.geteuid() if euid is None else euid) != 0:
         command = " ".join(sys.orig_argv)
         raise UserError(
             "The embedded cluster needs root: it makes network devices, mounts and cgroups",
@@ -46,7 +49,7 @@ def check(state: Path) -> None:
             [f"It belongs to {owner.folder}"],
             cure=f"End it with: make -C {owner.folder} down",
         )
-    found = [*_cgroup_faults(), *_disk_faults(state)]
+    found = [*_kernel_faults(), *_cgroup_faults(), *_disk_faults(state)]
     if owner is None:
         found += chain_faults(chains())
         ports = (*layout.LOOPBACK_PORTS, layout.API_SERVER_PORT, layout.KUBELET_PORT)
@@ -77,6 +80,16 @@ def is_taken(port: int) -> bool:
         except OSError:
             return True
     return False
+
+
+def _kernel_faults() -> list[str]:
+    host.load_modules()
+    found = []
+    if not Path("/proc/sys/net/bridge").exists():
+        found.append("The kernel has no br_netfilter module: NetworkPolicies could not be enforced")
+    if "\toverlay\n" not in Path("/proc/filesystems").read_text():
+        found.append("The kernel has no overlay file system: containers have no root without it")
+    return found
 
 
 def _cgroup_faults() -> list[str]:
