@@ -3,14 +3,16 @@
 import json
 import shutil
 import subprocess
+import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ci.images import Image
 
 WHY_NOT_HERE = "needs root, runc and buildah, which the embedded cluster also needs"
+TIMEOUT_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,21 @@ class Running:
 
     def signal(self, name: str) -> None:
         subprocess.run(["runc", "kill", self.id, name], check=True)
+
+    def wait_until(self, check: Callable[[], bool]) -> None:
+        """Repeat a check; fails with the log when it does not come true or the container ends."""
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        while not check():
+            assert time.monotonic() < deadline, self.log.read_text()
+            assert self.process.poll() is None, self.log.read_text()
+            time.sleep(0.1)
+
+    def wait_for(self, words: str) -> None:
+        self.wait_until(lambda: words in self.log.read_text())
+
+    def stop(self) -> None:
+        subprocess.run(["runc", "delete", "--force", self.id], capture_output=True)
+        self.process.wait(20)
 
 
 @dataclass
@@ -75,8 +92,7 @@ class Unpacked:
 
     def stop_all(self) -> None:
         for each in self.running:
-            subprocess.run(["runc", "delete", "--force", each.id], capture_output=True)
-            each.process.wait(20)
+            each.stop()
 
     def _bundle(
         self,
