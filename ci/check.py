@@ -82,7 +82,7 @@ def checks(root: Path) -> list[Check]:
     pytest = (python, "-m", "pytest", "-q", "-p", "no:cacheprovider")
     tests = {folder: matching(files, f"tests/{folder}/*test_*.py") for folder in ("unit", "dags", "chart")}
     yaml_files = [name for name in matching(ours, "*.yaml", "*.yml") if "/templates/" not in name]
-    dockerfiles = matching(files, "*Dockerfile", "*Dockerfile.*")
+    dockerfiles = matching(files, "*Dockerfile")
     workflows = matching(files, ".github/workflows/*")
     schema = matching(files, "charts/cronlift/values.schema.json")
     sources = matching(files, "plugins/src/*.py")

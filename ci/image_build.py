@@ -10,12 +10,12 @@ import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Protocol
 
-from ci.errors import UserError
+from ci.errors import CommandError, UserError
 from ci.image_recipes import BASE_EXCLUDES, BASE_INCLUDES, BASE_PACKAGES, Plan
 from ci.paths import cache_dir
 from ci.pins import pins
@@ -36,6 +36,9 @@ class Builder(Protocol):
 
     def pull(self, upstream: str, reference: str, archive: Path, log: Path) -> None:
         """Fetch an image from its registry into an OCI archive that carries `reference`."""
+
+    def forget(self, reference: str) -> None:
+        """Drop what is kept of an image whose archive was pruned."""
 
     def close(self) -> None:
         """Leave nothing on the host but files in the cache."""
@@ -109,6 +112,11 @@ class DockerBuilder:
         run("docker", "tag", upstream, reference, log=log)
         run("docker", "save", "--output", archive, reference, log=log)
 
+    def forget(self, reference: str) -> None:
+        """Remove the name; the engine's own clean-up does the rest."""
+        with suppress(CommandError):  # it is only there when this engine built it
+            run("docker", "rmi", reference)
+
     def close(self) -> None:
         """Nothing to do: the engine looks after itself."""
 
@@ -147,6 +155,11 @@ class BuildahBuilder:
         # A reference with tag and digest is one too many for skopeo; the digest decides.
         source = re.sub(r":[^/:@]+@", "@", upstream)
         run("skopeo", "copy", f"docker://{source}", f"oci-archive:{archive}:{reference}", log=log)
+
+    def forget(self, reference: str) -> None:
+        """Remove the name and the layers that nothing else uses."""
+        with suppress(CommandError):  # it is only there when it was built, not pulled, in this storage
+            self._buildah("rmi", reference)
 
     def close(self) -> None:
         """Undo the mount of the storage on itself, which containers/storage leaves behind."""

@@ -64,7 +64,6 @@ def build(names: Sequence[str] = ()) -> list[Image]:
                 os.utime(image.archive)
                 continue
             _make(plan, image)
-            _prune(image)
     return images
 
 
@@ -101,12 +100,13 @@ def _make(plan: image_recipes.Plan, image: Image) -> None:
                 stage.note = image.tag
                 builder.build(plan, reference, half, log)
         half.replace(image.archive)
+        _prune(image, builder)
     finally:
         half.unlink(missing_ok=True)
         builder.close()
 
 
-def _prune(image: Image) -> None:
+def _prune(image: Image, builder: image_build.Builder) -> None:
     """Remove all but the newest archives of this image, with what the builder keeps for them."""
     archives = [
         path
@@ -116,6 +116,7 @@ def _prune(image: Image) -> None:
     archives.sort(key=lambda path: path.stat().st_mtime, reverse=True)
     for old in archives[KEPT_ARCHIVES:]:
         old.unlink(missing_ok=True)
+        builder.forget(f"localhost/cronlift/{image.name}:{old.stem.removeprefix(f'{image.name}-')}")
 
 
 def main() -> None:

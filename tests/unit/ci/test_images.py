@@ -163,9 +163,14 @@ def test_a_missing_image_is_built_and_the_oldest_archives_go(cached: Path, monke
     tag = tags()["legacy"]
     (cached / f"legacy-{tag}.tar").unlink()
 
+    forgotten: list[str] = []
+
     class Writer:
         def build(self, plan: image_recipes.Plan, reference: str, archive: Path, log: Path) -> None:
             archive.write_text(f"{reference} {plan.base}")
+
+        def forget(self, reference: str) -> None:
+            forgotten.append(reference)
 
         def close(self) -> None:
             pass
@@ -175,6 +180,7 @@ def test_a_missing_image_is_built_and_the_oldest_archives_go(cached: Path, monke
     [image] = images.build(["legacy"])
     assert image.archive.read_text() == f"localhost/cronlift/legacy:{tag} {image_recipes.base_tag()}"
     assert sorted(cached.glob("legacy-*.tar")) == sorted([image.archive, old[0], old[1], other])
+    assert forgotten == [f"localhost/cronlift/legacy:{number:012d}" for number in (2, 3, 4)]
     assert not list(cached.glob("*.half"))
 
 
