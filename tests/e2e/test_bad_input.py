@@ -34,7 +34,7 @@ FAULTS = {
     ),
     "Job without containers": Fault(
         "apiVersion: batch/v1\nkind: Job\nspec:\n  template:\n    spec:\n      containers: []\n",
-        ("jobs/{stem}.yaml:6", "no containers", "List at least one"),
+        ("jobs/{stem}.yaml:5", "no containers", "List at least one"),
     ),
     "unknown image name": Fault(
         GOOD.replace("images.legacy", "images.legasy"),

@@ -54,6 +54,7 @@ def page(browser: Browser) -> Page:
 
 def take_picture(page: Page, name: str) -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
+    page.wait_for_load_state("networkidle")
     page.screenshot(path=PICTURES / f"{name}.png", animations="disabled")
 
 
@@ -84,6 +85,7 @@ def test_wrong_password_is_refused(browser: Browser) -> None:
 
 def test_dag_list_shows_the_demo_dags(logged_in: Page, result: demo.Result) -> None:
     logged_in.goto(f"{URL}/dags")
+    logged_in.get_by_label("Show table view").click()
     expect(logged_in.get_by_role("link", name=result.dag_id)).to_be_visible()
     take_picture(logged_in, "dags")
 

@@ -124,7 +124,7 @@ class ScratchDag:
 
     def wait_import_error(self) -> str:
         """Wait for this file's import error and return its stack trace."""
-        wait_for(lambda: self.import_error() is not None, f"the import error of {self.file.name}", LIVE_SECONDS)
+        wait_for(lambda: self.import_error() is not None, f"import error of {self.file.name}", 2 * LIVE_SECONDS)
         return self.import_error() or ""
 
     def details(self) -> dict[str, Any]:
