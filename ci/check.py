@@ -88,9 +88,11 @@ def checks(root: Path) -> list[Check]:
     sources = matching(files, "plugins/src/*.py")
     contracts = "importlinter" in (root / "pyproject.toml").read_text() or matching(files, ".importlinter")
     return [
-        Check("unit tests", (*pytest, "tests/unit") if tests["unit"] else ()),
-        Check("types", _given(sources, "mypy")),
+        # Two parts, because two cores are the least that we count on.
+        Check("package tests", (*pytest, "tests/unit", "--ignore=tests/unit/ci") if tests["unit"] else ()),
         Check("chart tests", (*pytest, "tests/chart") if tests["chart"] else ()),
+        Check("tests of ci", (*pytest, "tests/unit/ci") if matching(files, "tests/unit/ci/test_*.py") else ()),
+        Check("types", _given(sources, "mypy")),
         Check("DAG tests", (*pytest, "tests/dags") if tests["dags"] else ()),
         Check("workflows", _given(workflows, "actionlint", "-shellcheck", str(BIN / "shellcheck"), *workflows)),
         Check("workflow security", _given(workflows, "zizmor", "--offline", "--quiet", "--no-progress", ".github")),

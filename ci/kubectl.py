@@ -7,10 +7,15 @@ from ci.paths import KUBECONFIG
 from ci.process import run
 from ci.tools import tool
 
+DIRECT = {"NO_PROXY": "*", "no_proxy": "*"}
+"""The cluster is on this machine: a proxy that the user has for the outside world must not see these calls."""
+
 
 def kubectl(*words: str, stdin: str | None = None, timeout_seconds: float = 60) -> str:
     """Run kubectl with this clone's kubeconfig and return what it printed."""
-    return run(tool("kubectl"), f"--kubeconfig={KUBECONFIG}", *words, stdin=stdin, timeout_seconds=timeout_seconds)
+    return run(
+        tool("kubectl"), f"--kubeconfig={KUBECONFIG}", *words, stdin=stdin, env=DIRECT, timeout_seconds=timeout_seconds
+    )
 
 
 def get(kind: str, *words: str) -> Any:

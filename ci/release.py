@@ -1,7 +1,6 @@
 """Install the chart on the local cluster and say when, or why not, it is healthy."""
 
 import base64
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +8,7 @@ import yaml
 
 from ci.airflow_api import Airflow
 from ci.errors import CiError, UserError
-from ci.kubectl import get, kubectl
+from ci.kubectl import DIRECT, get, kubectl
 from ci.paths import KUBECONFIG, ROOT
 from ci.process import run
 from ci.stages import Stage, wait_until
@@ -52,7 +51,7 @@ def install(images: Mapping[str, str], git_url: str) -> None:
         f"--kubeconfig={KUBECONFIG}", f"--namespace={NAMESPACE}", "--create-namespace",
         f"--values={ROOT / 'teams.yaml'}", f"--values={ROOT / 'charts/environments/local.yaml'}",
         *(word for setting in settings for word in ("--set-string", setting)),
-        timeout_seconds=180,
+        env=DIRECT, timeout_seconds=180,
     )  # fmt: skip
 
 
@@ -137,13 +136,6 @@ def password() -> str:
 def login() -> Airflow:
     """Return a login to the local Airflow as admin."""
     return Airflow(URL, ADMIN, password())
-
-
-def is_installed() -> bool:
-    """Say whether the release stands on the cluster."""
-    return bool(json.loads(
-        run(tool("helm"), "list", f"--kubeconfig={KUBECONFIG}", f"--namespace={NAMESPACE}", "--output=json")
-    ))  # fmt: skip
 
 
 def pods() -> dict[str, str]:

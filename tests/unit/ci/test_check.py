@@ -31,12 +31,14 @@ GOOD = {
     "concurrency: {group: check, cancel-in-progress: true}\njobs:\n  check:\n    name: check\n"
     "    runs-on: ubuntu-24.04\n    timeout-minutes: 5\n    steps:\n      - run: make check\n",
     "tests/unit/test_one.py": "def test_one() -> None:\n    assert 1 == 1\n",
+    "tests/unit/ci/test_four.py": "def test_four() -> None:\n    assert 4 == 4\n",
     "tests/dags/test_two.py": "def test_two() -> None:\n    assert 2 == 2\n",
     "tests/chart/test_three.py": "def test_three() -> None:\n    assert 3 == 3\n",
 }
 
 PLANTED = [
-    ("unit tests", "tests/unit/test_one.py", "1 == 1", "1 == 0", "test_one"),
+    ("package tests", "tests/unit/test_one.py", "1 == 1", "1 == 0", "test_one"),
+    ("tests of ci", "tests/unit/ci/test_four.py", "4 == 4", "4 == 0", "test_four"),
     ("DAG tests", "tests/dags/test_two.py", "2 == 2", "2 == 0", "test_two"),
     ("chart tests", "tests/chart/test_three.py", "3 == 3", "3 == 0", "test_three"),
     ("types", "plugins/src/pack/inner.py", "= 1", '= "one"', "Incompatible types"),
