@@ -50,6 +50,7 @@ def test_make_ui_prints_address_and_login(airflow: Airflow) -> None:
 
 @pytest.fixture
 def pods_before() -> dict[str, Any]:
+    make("up")  # Brings in what was edited since the last one.
     return fingerprints()
 
 

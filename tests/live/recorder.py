@@ -11,11 +11,19 @@ from types import TracebackType
 
 from ci.paths import KUBECONFIG
 from ci.tools import tool
+from cronlift.job.naming import ANNOTATION_PREFIX
 from tests.live.waiting import wait_for
 
-FIELDS = (
-    r"{.type}|{.object.metadata.name}|{.object.metadata.uid}|{.object.metadata.annotations.cronlift\.io/dag-id}|"
-    r'{.object.metadata.annotations.cronlift\.io/run-id}|{.object.status.conditions[?(@.status=="True")].type}{"\n"}'
+_OURS = "{.object.metadata.annotations." + ANNOTATION_PREFIX.replace(".", r"\.")
+FIELDS = "|".join(
+    [
+        "{.type}",
+        "{.object.metadata.name}",
+        "{.object.metadata.uid}",
+        f"{_OURS}dag-id}}",
+        f"{_OURS}run-id}}",
+        r'{.object.status.conditions[?(@.status=="True")].type}{"\n"}',
+    ]
 )
 
 

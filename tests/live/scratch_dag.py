@@ -9,6 +9,7 @@ from uuid import uuid4
 from ci.airflow_api import Airflow, ApiError
 from ci.kubectl import kubectl
 from ci.paths import ROOT
+from cronlift.job.naming import ANNOTATION_PREFIX
 from tests.live.waiting import wait_for
 
 FOLDER = ROOT / "dags/demo"
@@ -193,9 +194,10 @@ def delete_jobs(dag_id: str) -> None:
 
 def jobs_of(dag_id: str) -> list[str]:
     """Return the names of the Jobs that a DAG's runs have on the cluster."""
+    owner_of = "{.metadata.annotations." + ANNOTATION_PREFIX.replace(".", r"\.") + "dag-id}"
     output = kubectl(
         "get", "jobs", f"--namespace={NAMESPACE}",
-        r'--output=jsonpath={range .items[*]}{.metadata.name} {.metadata.annotations.cronlift\.io/dag-id}{"\n"}{end}',
+        f'--output=jsonpath={{range .items[*]}}{{.metadata.name}} {owner_of}{{"\\n"}}{{end}}',
     )  # fmt: skip
     return [name for name, _, owner in (line.partition(" ") for line in output.splitlines()) if owner == dag_id]
 
