@@ -69,7 +69,7 @@ LONG = {
     "live": (TIERS[1], TIERS[2]),
     "chaos": (TIERS[3],),
     "bench": (TIERS[4],),
-    "fuzz": (Tier("fuzz", _pytest("tests/unit", "-m", "property")),),
+    "fuzz": (Tier("fuzz", _pytest("tests/unit", "-m", "hypothesis")),),
 }
 
 

@@ -2,13 +2,8 @@
 
 import os
 
-import pytest
 from hypothesis import settings
 
 settings.register_profile("short", max_examples=50, deadline=None)
 settings.register_profile("fuzz", max_examples=5000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "short"))
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "property: tries many generated examples; `make fuzz` tries many more")
