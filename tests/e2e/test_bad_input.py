@@ -44,7 +44,7 @@ FAULTS = {
         GOOD.replace("{{ images.legacy }}", "{{ images.legacy"), ("jobs/{stem}.yaml:", "Jinja syntax error", "Correct")
     ),
     "missing manifest": Fault(None, ("jobs/{stem}.yaml", "no such manifest file", "Create the file")),
-    "unknown argument": Fault(GOOD, ("{stem}.py", "line 6", "manifset"), 'manifset="jobs/x.yaml"'),
+    "unknown argument": Fault(GOOD, ("{stem}.py", "line 7", "manifset"), 'manifset="jobs/x.yaml"'),
 }
 
 

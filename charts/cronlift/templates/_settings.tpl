@@ -66,8 +66,8 @@ AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL: {{ .Values.dagProcessor.repar
 AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES: {{ .Values.dagProcessor.parsingProcesses | quote }}
 # Otherwise a second commit to a file within 30 s is parsed but not stored.
 AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL: "0"
-# Airflow's 2 frames are its own: the DAG file's line lies up to 5 frames above.
-AIRFLOW__CORE__DAGBAG_IMPORT_ERROR_TRACEBACK_DEPTH: "8"
+# Airflow's 2 frames are its own: the DAG file's line is the fifth from the end.
+AIRFLOW__CORE__DAGBAG_IMPORT_ERROR_TRACEBACK_DEPTH: "5"
 AIRFLOW__LOGGING__DAG_PROCESSOR_LOG_TARGET: stdout
 {{- end }}
 
