@@ -1,6 +1,9 @@
 """Remove the local platform from this machine: git server, cluster, state; the cache of built things stays."""
 
+import shutil
+
 from ci.cluster import choose
+from ci.paths import STATE
 from ci.stages import Stage, exit_with_words
 from ci.up import GIT_SERVER
 
@@ -10,6 +13,7 @@ def main() -> None:
     with Stage("Stop the git server"):
         GIT_SERVER.stop()
     choose().down()
+    shutil.rmtree(STATE, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,10 @@ if [ -n "$CONTROLLERS" ]; then
     mount -t tmpfs -o mode=755 tmpfs /sys/fs/cgroup
     for controller in $CONTROLLERS; do
         mkdir "/sys/fs/cgroup/$controller"
+        if [ "$controller" = unified ]; then
+            mount -t cgroup2 cgroup2 /sys/fs/cgroup/unified
+            continue
+        fi
         option=$controller
         [ "$controller" = systemd ] && option=none,name=systemd
         mount -t cgroup -o "$option" cgroup "/sys/fs/cgroup/$controller"
@@ -113,11 +117,11 @@ def missing_programs() -> list[str]:
 
 
 def _controllers() -> list[str]:
-    """Return the hierarchies of cgroup v1; empty on v2."""
+    """Return the hierarchies of cgroup v1, and the second one of a hybrid host; empty on v2."""
     if (CGROUPS / "cgroup.controllers").exists():
         return []
     lines = [line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    return sorted({Path(words[4]).name for words in lines if words[words.index("-") + 1] == "cgroup"})
+    return sorted({Path(words[4]).name for words in lines if words[words.index("-") + 1] in {"cgroup", "cgroup2"}})
 
 
 def _remove_tree(folder: Path) -> None:

@@ -27,6 +27,8 @@ SETTINGS = (
     "kernel.keys.root_maxbytes",
 )
 CGROUP_ROOT = Path("/sys/fs/cgroup")
+CGROUP_TYPES = {"cgroup", "cgroup2"}
+"""On a hybrid host runc makes its cgroups in the second hierarchy too."""
 
 
 def read_settings() -> dict[str, str]:
@@ -145,7 +147,7 @@ def _hierarchies() -> list[Path]:
     if (CGROUP_ROOT / "cgroup.controllers").exists():
         return [CGROUP_ROOT]
     lines = [line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines()]
-    return sorted({Path(words[4]) for words in lines if words[words.index("-") + 1] == "cgroup"})
+    return sorted({Path(words[4]) for words in lines if words[words.index("-") + 1] in CGROUP_TYPES})
 
 
 def _setting(name: str) -> Path:
