@@ -5,11 +5,11 @@ SHELL := /bin/bash
 PYTHON ?= python3#       Python >= 3.11 that makes .venv
 CLUSTER ?= auto#         auto | kind | embedded
 DAG ?=#                  make run DAG=demo__import_rates
-TEAM ?=#                 make logs TEAM=demo
 INSTALL ?= 1#            0: only print the distribution packages that are missing
 YES ?=#                  1: really do what make reset announces
 ARGS ?=#                 further words for the step (make test ARGS="-k browser")
 export CLUSTER INSTALL YES
+export PYTHONUTF8 := 1
 
 step := .venv/bin/python -m ci
 

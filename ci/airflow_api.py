@@ -108,16 +108,23 @@ class Airflow:
     def _call(self, method: str, path: str, **arguments: Any) -> Any:
         if "Authorization" not in self._http.headers:
             self._log_in()
-        answer = self._http.request(method, f"/api/v2{path}", **arguments)
+        answer = self._send(method, f"/api/v2{path}", **arguments)
         if answer.status_code == httpx.codes.UNAUTHORIZED:
             self._log_in()
-            answer = self._http.request(method, f"/api/v2{path}", **arguments)
+            answer = self._send(method, f"/api/v2{path}", **arguments)
         if answer.is_error:
             raise ApiError(f"Airflow refused {method} {path} with {answer.status_code}: {answer.text[:500]}")
         return answer.json() if answer.content else None
 
+    def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        try:
+            return self._http.request(method, path, **arguments)
+        except httpx.HTTPError as error:
+            words = f"Airflow at {self.url} does not answer {method} {path}: {error or type(error).__name__}"
+            raise ApiError(f"{words}. See what runs with `make status`") from error
+
     def _log_in(self) -> None:
-        answer = self._http.post("/auth/token", json={"username": self._user, "password": self._password})
+        answer = self._send("POST", "/auth/token", json={"username": self._user, "password": self._password})
         if answer.is_error:
             raise ApiError(f"Airflow refused the login of {self._user} with {answer.status_code}")
         self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"

@@ -28,6 +28,11 @@ def main() -> None:
             f"Python {found} is too old, cronlift needs >= 3.11",
             cure="Install a newer Python and say `make PYTHON=python3.12 ...`.",
         )
+    if sys.version_info >= (3, 14):
+        raise UserError(
+            "Airflow 3.3 does not run on Python 3.14 or newer",
+            cure="Install Python 3.11 to 3.13 and say `make PYTHON=python3.13 ...`.",
+        )
     wanted = lock_hash()
     if STAMP.is_file() and STAMP.read_text() == wanted and (VENV / "bin/python").exists():
         return
@@ -48,7 +53,7 @@ def main() -> None:
 
 def lock_hash() -> str:
     """Return the hash of what decides the environment's content."""
-    parts = [sys.version, *((ROOT / name).read_text() for name in INPUTS)]
+    parts = [str(ROOT), sys.version, *((ROOT / name).read_text() for name in INPUTS)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 

@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,7 +75,8 @@ class Daemon:
         pid = self.pid()
         if pid:
             for number in (signal.SIGTERM, signal.SIGKILL):
-                os.kill(pid, number)
+                with suppress(ProcessLookupError):  # it ended by itself in between
+                    os.kill(pid, number)
                 if _wait_gone(self, STOP_SECONDS):
                     break
             else:

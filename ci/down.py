@@ -10,9 +10,9 @@ from ci.up import GIT_SERVER
 
 def main() -> None:
     """End what `make up` started; does nothing when nothing is there."""
+    choose().down()
     with Stage("Stop the git server"):
         GIT_SERVER.stop()
-    choose().down()
     shutil.rmtree(STATE, ignore_errors=True)
 
 

@@ -84,6 +84,8 @@ def watched_folders(tree: Path) -> list[Path]:
         ["git", "-C", tree, "check-ignore", "--stdin"],
         input="\n".join(f"{path.name}/" for path in folders), capture_output=True, text=True, check=False,
     )  # fmt: skip
+    if done.returncode > 1:
+        raise CommandError(["git", "-C", str(tree), "check-ignore", "--stdin"], done.returncode, done.stderr)
     ignored = {line.rstrip("/") for line in done.stdout.splitlines()}
     return [path for path in folders if path.name not in ignored]
 

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from ci.paths import KUBECONFIG
+from ci.paths import KUBECONFIG, STATE
 from ci.process import run
 from ci.tools import tool
 
@@ -13,9 +13,8 @@ DIRECT = {"NO_PROXY": "*", "no_proxy": "*"}
 
 def kubectl(*words: str, stdin: str | None = None, timeout_seconds: float = 60) -> str:
     """Run kubectl with this clone's kubeconfig and return what it printed."""
-    return run(
-        tool("kubectl"), f"--kubeconfig={KUBECONFIG}", *words, stdin=stdin, env=DIRECT, timeout_seconds=timeout_seconds
-    )
+    options = (f"--kubeconfig={KUBECONFIG}", f"--cache-dir={STATE / 'kube-cache'}")
+    return run(tool("kubectl"), *options, *words, stdin=stdin, env=DIRECT, timeout_seconds=timeout_seconds)
 
 
 def get(kind: str, *words: str) -> Any:

@@ -1,9 +1,11 @@
 """Install the chart on the local cluster and say when, or why not, it is healthy."""
 
 import base64
+import json
 from collections.abc import Mapping
 from typing import Any
 
+import jsonschema
 import yaml
 
 from ci.airflow_api import Airflow
@@ -39,6 +41,7 @@ def install(images: Mapping[str, str], git_url: str) -> None:
         CommandError: Helm refused; its message names key and cure.
     """
     check_teams_file()
+    _forget_interrupted()
     settings: list[str] = [f"git.url={git_url}"]
     for name, reference in images.items():
         if key := PLATFORM_IMAGES.get(name):
@@ -55,22 +58,32 @@ def install(images: Mapping[str, str], git_url: str) -> None:
     )  # fmt: skip
 
 
+def _forget_interrupted() -> None:
+    """Remove the record of an upgrade that was killed in the middle: Helm would refuse every later one."""
+    pending = "owner=helm,status in (pending-install,pending-upgrade,pending-rollback)"
+    kubectl("delete", "secret", f"--namespace={NAMESPACE}", f"--selector=name={NAME},{pending}", "--ignore-not-found")
+
+
 def check_teams_file() -> None:
-    """Refuse a teams.yaml that is no YAML, with its line, before anything is changed.
+    """Refuse a wrong teams.yaml, all its faults at once, before anything is built or changed.
 
     Raises:
-        UserError: It does not parse; Helm checks everything else against the chart's schema.
+        UserError: It is not there, does not parse, or does not fit the chart's schema.
     """
+    cure = "Correct teams.yaml; nothing was changed. Its keys are described in charts/cronlift/README.md."
     try:
-        yaml.safe_load((ROOT / "teams.yaml").read_text())
+        teams = yaml.safe_load((ROOT / "teams.yaml").read_text())
+    except FileNotFoundError as error:
+        raise UserError("There is no teams.yaml", cure="Take it back: git checkout teams.yaml") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"teams.yaml:{mark.line + 1}:{mark.column + 1}" if mark else "teams.yaml"
-        raise UserError(
-            "teams.yaml is not valid YAML",
-            [f"{where}: {getattr(error, 'problem', None) or error}"],
-            cure="Correct this line; nothing was changed on the cluster.",
-        ) from error
+        fault = f"{where}: {getattr(error, 'problem', None) or error}"
+        raise UserError("teams.yaml is not valid YAML", [fault], cure=cure) from error
+    schema = json.loads((ROOT / "charts/cronlift/values.schema.json").read_text())
+    errors = jsonschema.validators.validator_for(schema)(schema).iter_errors(teams)
+    if faults := [f"{'.'.join(map(str, error.absolute_path)) or 'teams.yaml'}: {error.message}" for error in errors]:
+        raise UserError("teams.yaml does not fit the chart's schema", faults, cure=cure)
 
 
 def team_namespaces() -> list[str]:

@@ -6,6 +6,7 @@ taken down after them. With CI=true a skipped tier is a failure.
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -14,12 +15,15 @@ from dataclasses import dataclass
 
 from ci import down, up
 from ci.cluster import choose
-from ci.cluster.embedded.packages import ensure_packages
+from ci.cluster.embedded.packages import NEEDED, ensure_packages
 from ci.errors import CiError
 from ci.paths import KUBECONFIG, ROOT
 from ci.stages import exit_with_words
 
-BROWSER_PACKAGES = ("chromium",)
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+INTEGRATION_PACKAGES = (*NEEDED, "buildah", "mmdebstrap", "skopeo", "curl", "procps")
+NOTHING_SELECTED = 5
+"""pytest's exit code when words such as `-k browser` leave no test in a tier."""
 
 
 @dataclass(frozen=True)
@@ -31,12 +35,14 @@ class Tier:
         command: What runs it, behind this Python.
         live: It needs the platform to be up.
         why_not: Says why it cannot run here, or None when it can.
+        prepare: Installs what its tests need beyond the platform.
     """
 
     name: str
     command: tuple[str, ...]
     live: bool = False
     why_not: Callable[[], str | None] = lambda: None
+    prepare: Callable[[], None] = lambda: None
 
 
 def needs_embedded() -> str | None:
@@ -53,14 +59,24 @@ def needs_cluster() -> str | None:
     return None
 
 
+def ensure_browser() -> None:
+    """Install Debian's Chromium unless there is a browser."""
+    if not any(shutil.which(program) for program in BROWSERS):
+        ensure_packages(["chromium"])
+
+
 def _pytest(*words: str) -> tuple[str, ...]:
     return ("pytest", "-p", "no:cacheprovider", "--durations=5", *words)
 
 
+def _ensure_integration() -> None:
+    ensure_packages(INTEGRATION_PACKAGES)
+
+
 TIERS = (
     Tier("check", ("ci.check",)),
-    Tier("integration", _pytest("tests/integration"), why_not=needs_embedded),
-    Tier("e2e", _pytest("tests/e2e"), live=True, why_not=needs_cluster),
+    Tier("integration", _pytest("tests/integration"), why_not=needs_embedded, prepare=_ensure_integration),
+    Tier("e2e", _pytest("tests/e2e"), live=True, why_not=needs_cluster, prepare=ensure_browser),
     Tier("chaos", _pytest("tests/chaos"), live=True, why_not=needs_cluster),
     Tier("bench", _pytest("tests/bench"), live=True, why_not=needs_cluster),
 )
@@ -86,7 +102,7 @@ class Outcome:
 def run_tiers(tiers: tuple[Tier, ...], words: list[str], environment: dict[str, str]) -> list[Outcome]:
     """Run tiers in order and return what became of each; a failed tier does not stop the next."""
     was_up = KUBECONFIG.is_file()
-    is_up = False
+    platform: str | None = None
     outcomes: list[Outcome] = []
     try:
         for tier in tiers:
@@ -96,18 +112,24 @@ def run_tiers(tiers: tuple[Tier, ...], words: list[str], environment: dict[str, 
                 outcomes.append(Outcome(tier, "skipped", reason, 0))
                 continue
             try:
-                if tier.live and not is_up:
-                    ensure_packages(BROWSER_PACKAGES)
+                tier.prepare()
+                if tier.live and platform is None:
+                    platform = "did not come up"
                     up.main()
-                    is_up = True
+                    platform = "up"
+                if tier.live and platform != "up":
+                    raise CiError(f"the platform {platform}")
                 code = _run(tier, words, environment)
-                state, reason = ("failed", f"exit code {code}") if code else ("passed", "")
+                if code == NOTHING_SELECTED and words:
+                    state, reason = "passed", "no test selected"
+                else:
+                    state, reason = ("failed", f"exit code {code}") if code else ("passed", "")
             except (CiError, SystemExit) as error:
                 sys.stderr.write(f"✗ {error}\n")
-                state, reason = "failed", "the platform did not come up" if tier.live else str(error)
+                state, reason = "failed", str(error).splitlines()[0]
             outcomes.append(Outcome(tier, state, reason, time.monotonic() - started))
     finally:
-        if is_up and not was_up:
+        if platform and not was_up:
             down.main()
     return outcomes
 

@@ -1,18 +1,34 @@
 """Bring the whole platform up, or back: cluster, images, git, chart, demo jobs. Every step is a no-op when done."""
 
+import socket
 import sys
 import time
 
 from ci import demo, release
-from ci.cluster import choose
+from ci.cluster import MADE, choose
 from ci.daemons import Daemon
+from ci.errors import CiError
 from ci.git_server import NAME as REPOSITORY
 from ci.git_server import PORT as GIT_PORT
 from ci.images import build
 from ci.paths import LOGS, STATE
-from ci.stages import Stage, exit_with_words
+from ci.stages import Stage, exit_with_words, wait_until
 
 GIT_SERVER = Daemon("git-server", STATE / "git", LOGS / "git-server.log")
+
+
+def why_silent(address: str) -> str | None:
+    """Say why our git server does not answer yet, or None when it does.
+
+    Raises:
+        CiError: It has ended; with its own last words.
+    """
+    if GIT_SERVER.pid() is None:
+        words = GIT_SERVER.log.read_text(errors="replace").strip().splitlines()[-4:]
+        raise CiError("\n".join(["The git server ended:", *words]))
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return None if probe.connect_ex((address, GIT_PORT)) == 0 else f"{address}:{GIT_PORT} to answer"
 
 
 def main() -> None:
@@ -20,13 +36,16 @@ def main() -> None:
     started = time.monotonic()
     release.check_teams_file()
     cluster = choose()
+    MADE.parent.mkdir(parents=True, exist_ok=True)
+    MADE.write_text(cluster.name)
     cluster.up()
     images = build()
     with Stage("Load the images into the node"):
         references = cluster.load(images)
     address = cluster.host_address()
-    with Stage("Serve the working tree over git"):
+    with Stage("Serve the working tree over git") as stage:
         GIT_SERVER.start([sys.executable, "-m", "ci.git_server", "--listen", address])
+        wait_until(stage, lambda: why_silent(address), timeout_seconds=20, pause_seconds=0.1)
     with Stage("Install the chart"):
         release.install(references, f"git://{address}:{GIT_PORT}/{REPOSITORY}")
     with Stage("Wait until all is healthy", expected_seconds=90) as stage:

@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -24,6 +25,7 @@ def commands(section: str) -> list[str]:
 
 def run(command: str) -> str:
     environment = {name: value for name, value in os.environ.items() if name not in PRIVATE}
+    environment["MAKEFLAGS"] = f"PYTHON={sys.executable}"
     done = subprocess.run(
         ["bash", "-euc", command], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=200, check=False
     )

@@ -54,6 +54,8 @@ class EmbeddedCluster:
             sandbox = images.tool_image("pause")
             host.make_network(ranges)
             host.make_cgroups()
+            # Volumes are open to every user of a pod, so other users of this host are kept out one folder above.
+            (self._state / "volumes").mkdir(mode=0o700, parents=True, exist_ok=True)
             self._mount_kubelet_root()
             changed = self._write_files(ranges, images.reference(sandbox))
             started = self._start_parts(ranges, changed, stage)
@@ -234,7 +236,8 @@ class EmbeddedCluster:
         return f" ({'; '.join(ended)})" if ended else ""
 
     def _kubectl(self, *words: str, stdin: str | None = None) -> str:
-        return run(tool("kubectl"), f"--kubeconfig={paths.KUBECONFIG}", *words, stdin=stdin, env=_environment())
+        options = (f"--kubeconfig={paths.KUBECONFIG}", f"--cache-dir={self._state / 'kube-cache'}")
+        return run(tool("kubectl"), *options, *words, stdin=stdin, env=_environment())
 
     def _daemon(self, name: str) -> Daemon:
         return Daemon(name, PIDS, layout.LOGS / f"{name}.log")

@@ -36,6 +36,9 @@ PROXY_HEALTH_PORT = 16256
 CONTROLLER_MANAGER_PORT = 16257
 SCHEDULER_PORT = 16259
 
+UI_PORT = 30080
+"""The NodePort of the chart's local values: no socket of ours, but its rules would take the port from its owner."""
+
 LOOPBACK_PORTS = (
     ETCD_PORT, ETCD_PEER_PORT, KUBELET_HEALTH_PORT, PROXY_METRICS_PORT, PROXY_HEALTH_PORT, CONTROLLER_MANAGER_PORT,
     SCHEDULER_PORT,

@@ -1,9 +1,11 @@
 """Remove everything that a cluster, alive or dead, left on this host; each step does nothing when nothing is there."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 from ci.cluster.embedded import host, layout
@@ -39,7 +41,8 @@ def remove(owner: Owner, stage: Stage) -> None:
     for daemon in sorted(recorded_parts(), key=lambda daemon: daemon.name != "kubelet"):
         # Nothing that a part would write at its end is kept, and the API server would take its time.
         if pid := daemon.pid():
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         daemon.stop()
     kill_pods(stage)
     stage.say("mounts")
@@ -108,7 +111,7 @@ def unmount_below(*folders: Path) -> None:
 def mount_points() -> list[str]:
     """Return every mount point, in the order of mounting."""
     lines = Path("/proc/self/mountinfo").read_text().splitlines()
-    return [line.split()[4].encode().decode("unicode_escape") for line in lines]
+    return [re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), line.split()[4]) for line in lines]
 
 
 def pod_ids() -> set[str]:

@@ -52,7 +52,7 @@ def check(state: Path) -> None:
     found = [*_kernel_faults(), *_cgroup_faults(), *_disk_faults(state)]
     if owner is None:
         found += chain_faults(chains())
-        ports = (*layout.LOOPBACK_PORTS, layout.API_SERVER_PORT, layout.KUBELET_PORT)
+        ports = (*layout.LOOPBACK_PORTS, layout.API_SERVER_PORT, layout.KUBELET_PORT, layout.UI_PORT)
         found += [f"Port {port} is in use by another program (ss -ltnp shows it)" for port in ports if is_taken(port)]
         if not (state / "ranges.json").exists():
             layout.choose_ranges(host.used_networks())

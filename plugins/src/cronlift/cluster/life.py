@@ -153,7 +153,7 @@ class JobLife:
                 found = await self._client.get_job(self.namespace, self.name)
             except errors.NotFoundError:
                 return
-            if not is_ours(found, self._job):
+            if not naming.is_ours(found, self._job):
                 return
             uid = found["metadata"]["uid"]
         await self._delete(uid, foreground=True)
@@ -315,12 +315,6 @@ async def _persistently(call: Callable[[], Awaitable[Answer]], seconds: float) -
 def _runs_many_pods(job: Json) -> bool:
     spec = job.get("spec") or {}
     return any(isinstance(spec.get(key), int) and spec[key] > 1 for key in ("completions", "parallelism"))
-
-
-def is_ours(found: Json, wanted: Json) -> bool:
-    """Tell whether a Job found under our name was made for the same try of the same task, from the same sources."""
-    have, want = (each["metadata"].get("annotations") or {} for each in (found, wanted))
-    return all(have.get(key) == value for key, value in want.items() if key.startswith(naming.ANNOTATION_PREFIX))
 
 
 def _pods_have_ended(subscription: Subscription) -> bool:

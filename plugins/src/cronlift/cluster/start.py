@@ -63,8 +63,6 @@ class Starter:
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
     async def _create_or_adopt(self, job: Json) -> Json:
-        from cronlift.cluster.life import is_ours
-
         namespace, name = job["metadata"]["namespace"], job["metadata"]["name"]
         try:
             created = await self._client.create_job(namespace, job)
@@ -72,7 +70,7 @@ class Starter:
             found = await self._found_under(namespace, name)
             if found is None:
                 return await self._client.create_job(namespace, job)
-            if not is_ours(found, job):
+            if not naming.is_ours(found, job):
                 raise errors.JobConflictError(_conflict(found, job)) from conflict
             self._log.info(f"Found Job {namespace}/{name} of this try, and go on with it")
             return found

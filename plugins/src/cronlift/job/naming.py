@@ -6,7 +6,9 @@ another triggerer, arrives at the same name, so the API server itself refuses a 
 
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 # A Job's Pods are called <job>-<5 characters>, and their names become a label value and a host name: 63 at most.
 # An Indexed Job adds -<index> as well; 52 leaves room for both.
@@ -136,3 +138,9 @@ def _try_parts(identity: TaskIdentity) -> tuple[object, ...]:
         identity.map_index,
         identity.try_number,
     )
+
+
+def is_ours(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Tell whether a Job found under our name was made for the same try of the same task, from the same sources."""
+    have, want = (each["metadata"].get("annotations") or {} for each in (found, wanted))
+    return all(have.get(key) == value for key, value in want.items() if key.startswith(ANNOTATION_PREFIX))
