@@ -15,7 +15,7 @@ from tests.live.recorder import Recorder
 from tests.live.scratch_dag import NAMESPACE, ScratchDag, job_manifest
 from tests.live.waiting import wait_for
 
-JOB_SECONDS = 60 if os.environ.get("LONG") else 30
+JOB_SECONDS = 180 if os.environ.get("LONG") else 60
 KILL_AFTER_LINES = 5
 BACK_SECONDS = 120
 RUN_SECONDS = JOB_SECONDS + 120
