@@ -1,9 +1,16 @@
+import os
+import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from ci.git_server import Snapshots, watched_folders
+from ci import up
+from ci.daemons import Daemon
+from ci.errors import CiError
+from ci.git_server import PORT, Snapshots, watched_folders
+from ci.paths import ROOT
 
 
 def git(*words: str, cwd: Path) -> str:
@@ -76,3 +83,27 @@ def test_snapshot_goes_on_after_git_was_killed_in_the_middle(snapshots: Snapshot
 def test_ignored_folders_and_git_are_not_watched(checkout: Path) -> None:
     (checkout / "build").mkdir()
     assert [path.name for path in watched_folders(checkout)] == ["dags"]
+
+
+def test_taken_port_is_named_with_the_way_to_find_its_holder(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", PORT)):
+        done = subprocess.run(
+            [sys.executable, "-m", "ci.git_server", "--listen", "127.0.0.1"],
+            cwd=ROOT,
+            env={**os.environ, "CRONLIFT_STATE": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert f"cannot listen on 127.0.0.1:{PORT}" in done.stderr
+    assert f"ss -ltnp 'sport = :{PORT}'" in done.stderr
+
+
+def test_up_shows_the_last_words_of_a_git_server_that_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = Daemon("git-server", tmp_path, tmp_path / "log")
+    ended.log.write_text("The git server cannot listen on 10.0.0.1:9418\n")
+    monkeypatch.setattr(up, "GIT_SERVER", ended)
+    with pytest.raises(CiError, match="cannot listen on"):
+        up.why_silent("127.0.0.1")
