@@ -15,13 +15,21 @@ from dataclasses import dataclass
 
 from ci import down, up
 from ci.cluster import choose
-from ci.cluster.embedded.packages import NEEDED, ensure_packages
+from ci.cluster.embedded.packages import ensure_packages, install_missing
 from ci.errors import CiError
 from ci.paths import KUBECONFIG, ROOT
 from ci.stages import exit_with_words
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-INTEGRATION_PACKAGES = (*NEEDED, "buildah", "mmdebstrap", "skopeo", "curl", "procps")
+INTEGRATION_PROGRAMS = {
+    "buildah": "buildah",
+    "mmdebstrap": "mmdebstrap",
+    "skopeo": "skopeo",
+    "curl": "curl",
+    "procps": "ps",
+}
+"""Package -> a program of it, beyond what the embedded cluster needs."""
+
 NOTHING_SELECTED = 5
 """pytest's exit code when words such as `-k browser` leave no test in a tier."""
 
@@ -70,7 +78,8 @@ def _pytest(*words: str) -> tuple[str, ...]:
 
 
 def _ensure_integration() -> None:
-    ensure_packages(INTEGRATION_PACKAGES)
+    install_missing()
+    ensure_packages([package for package, program in INTEGRATION_PROGRAMS.items() if not shutil.which(program)])
 
 
 TIERS = (
