@@ -17,7 +17,8 @@ CronliftError
 │       └── TooManyRequestsError    429
 └── JobError                  the Job of a task
     ├── JobConflictError      its name is taken by something else
-    └── JobFailedError        it failed, was deleted, or never could start
+    ├── JobFailedError        it failed, was deleted, or never could start
+    └── ResultError           it succeeded, but its result cannot be read
 """
 
 from collections.abc import Sequence
@@ -134,3 +135,7 @@ class JobConflictError(JobError):
 
 class JobFailedError(JobError):
     """The Job failed, was deleted, or never could start."""
+
+
+class ResultError(JobError):
+    """The Job succeeded, but its result is missing, malformed or too large."""

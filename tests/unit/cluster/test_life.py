@@ -14,7 +14,7 @@ from cronlift.cluster.life import TTL_SECONDS, DeletePolicy, JobLife, Result
 from cronlift.cluster.watch import SharedWatch
 from cronlift.errors import ForbiddenError, JobConflictError, JobFailedError
 from cronlift.job.conditions import Outcome
-from cronlift.job.manifest import Defaults, Places, build_job, parse
+from cronlift.job.manifest import Defaults, Places, build_objects, parse
 from cronlift.job.naming import TaskIdentity
 from tests.unit.cluster.conftest import DEPLOYMENT, until
 from tests.unit.cluster.fake_api import FakeApi, fault, status
@@ -49,7 +49,7 @@ class Written:
 
 def job_of(identity: TaskIdentity = IDENTITY, spec_hash: str = "hash") -> dict[str, Any]:
     places = Places("manifest", has_lines=False)
-    return build_job(parse(MANIFEST, places), identity, Defaults("team-demo", "cronlift-job"), spec_hash, places)
+    return build_objects(parse(MANIFEST, places), identity, Defaults("team-demo", "cronlift-job"), spec_hash, places).job
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from cronlift.errors import ManifestError
-from cronlift.job.manifest import Defaults, Places, build_job, check_sources, parse
+from cronlift.job.manifest import Defaults, Places, build_objects, check_sources, parse
 from cronlift.job.naming import TaskIdentity, job_name
 from cronlift.job.sources import collect
 from cronlift.job.template import Images
@@ -30,7 +30,7 @@ spec:
 
 
 def built(text: str = GOOD, defaults: Defaults = DEFAULTS):
-    return build_job(parse(text, PLACES), IDENTITY, defaults, "hash", PLACES)
+    return build_objects(parse(text, PLACES), IDENTITY, defaults, "hash", PLACES).job
 
 
 def checked(text: str, tmp_path, images: dict[str, str] | None = None) -> str:
@@ -81,7 +81,7 @@ def test_labels_and_annotations_are_added_to_job_and_pods():
 def test_building_does_not_change_its_input():
     documents = parse(GOOD, PLACES)
     before = repr(documents[0].content)
-    build_job(documents, IDENTITY, DEFAULTS, "hash", PLACES)
+    build_objects(documents, IDENTITY, DEFAULTS, "hash", PLACES)
     assert repr(documents[0].content) == before
 
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from cronlift.airflow import settings
 from cronlift.errors import ManifestError
-from cronlift.job.manifest import Defaults, Places, build_job, parse
+from cronlift.job.manifest import Defaults, Places, build_objects, parse
 from cronlift.job.naming import TaskIdentity, digest
+from cronlift.job.objects import Objects
 from cronlift.job.sources import Sources
 from cronlift.job.template import Images, render
 
@@ -84,14 +85,14 @@ def render_manifest(sources: Sources, context: Mapping[str, Any]) -> Any:
     return render(sources, known, images)
 
 
-def make_job(
+def make_objects(
     rendered: Any,
     sources: Sources,
     identity: TaskIdentity,
     team: settings.Team,
     execution_timeout_seconds: float | None,
-) -> dict[str, Any]:
-    """Build the Job of a try from its rendered manifest.
+) -> Objects:
+    """Build the objects of a try from its rendered manifest.
 
     Raises:
         ManifestError: The rendered manifest has a fault.
@@ -99,7 +100,7 @@ def make_job(
     limit = timedelta(seconds=execution_timeout_seconds) if execution_timeout_seconds else None
     defaults = Defaults(team.namespace, team.service_account, limit)
     places = Places(sources.entry, has_lines=False)
-    return build_job(parse(rendered, places), identity, defaults, spec_hash(sources), places)
+    return build_objects(parse(rendered, places), identity, defaults, spec_hash(sources), places)
 
 
 def spec_hash(sources: Sources) -> str:

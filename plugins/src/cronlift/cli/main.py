@@ -15,7 +15,7 @@ import click
 import yaml
 
 from cronlift.errors import CronliftError
-from cronlift.job.manifest import Defaults, Places, build_job, check_sources, parse
+from cronlift.job.manifest import Defaults, Places, build_objects, check_sources, parse
 from cronlift.job.naming import TaskIdentity
 from cronlift.job.sources import collect
 from cronlift.job.template import Images, render
@@ -58,7 +58,7 @@ def render_command(
         known = Images(_pairs("--image", images) or _images_of_deployment() or {})
         text = render(sources, _context(identity, moment, _pairs("--param", params)), known)
         places = Places(sources.entry, has_lines=False)
-        job = build_job(parse(text, places), identity, Defaults(namespace, "cronlift-job"), "none", places)
+        job = build_objects(parse(text, places), identity, Defaults(namespace, "cronlift-job"), "none", places).job
     except CronliftError as error:
         click.echo(f"cronlift: {error}", err=True)
         sys.exit(1)

@@ -14,6 +14,7 @@ import yaml
 from cronlift.errors import ManifestError
 from cronlift.job import naming
 from cronlift.job.naming import TaskIdentity
+from cronlift.job.objects import Objects
 from cronlift.job.sources import Sources
 from cronlift.job.template import Images
 from cronlift.job.trial import literal_secrets, try_rendering
@@ -173,10 +174,10 @@ def check(documents: list[Document], places: Places) -> list[ManifestError]:
     return faults + _check_job(jobs[0], places)
 
 
-def build_job(
+def build_objects(
     documents: list[Document], identity: TaskIdentity, defaults: Defaults, spec_hash: str, places: Places
-) -> dict[str, Any]:
-    """Make the Job that the API server gets.
+) -> Objects:
+    """Make the objects that the API server gets.
 
     Args:
         documents: Parsed and rendered.
@@ -186,7 +187,7 @@ def build_job(
         places: For messages.
 
     Returns:
-        A new object; the documents are not changed.
+        New objects; the documents are not changed.
 
     Raises:
         ManifestError: A fault, among them a namespace that is not the team's.
@@ -225,7 +226,7 @@ def build_job(
     pod.setdefault("restartPolicy", "Never")
     pod.setdefault("serviceAccountName", defaults.service_account)
     pod.setdefault("automountServiceAccountToken", False)
-    return job
+    return Objects(job)
 
 
 def _stamp(metadata: dict[str, Any], identity: TaskIdentity, more: Mapping[str, str]) -> None:

@@ -22,6 +22,8 @@ LABEL_TASK_INSTANCE = "cronlift.dev/task-instance"
 LABEL_TRY = "cronlift.dev/try"
 ANNOTATION_PREFIX = "cronlift.dev/"
 ANNOTATION_SPEC_HASH = "cronlift.dev/spec-hash"
+ANNOTATION_INSTANCE = "cronlift.dev/task-instance-id"
+ANNOTATION_KEEP = "cronlift.dev/keep"
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class TaskIdentity:
         task_id: Task id, with its task groups.
         map_index: Map index; -1 when the task is not mapped.
         try_number: Try number, from 1.
+        instance_id: Airflow's own id of the try; empty when it is not known. Not part of the name: it differs when a
+            run is deleted and made again under its old run id, and that is how the old one's Job is told from ours.
     """
 
     deployment: str
@@ -43,6 +47,7 @@ class TaskIdentity:
     task_id: str
     map_index: int
     try_number: int
+    instance_id: str = ""
 
     def describe(self) -> str:
         """Return the identity in words, for messages."""
@@ -114,7 +119,7 @@ def labels(identity: TaskIdentity) -> dict[str, str]:
 
 def annotations(identity: TaskIdentity) -> dict[str, str]:
     """Return the full ids as annotations, for people and for adoption."""
-    return {
+    found = {
         f"{ANNOTATION_PREFIX}deployment": identity.deployment,
         f"{ANNOTATION_PREFIX}dag-id": identity.dag_id,
         f"{ANNOTATION_PREFIX}run-id": identity.run_id,
@@ -122,11 +127,42 @@ def annotations(identity: TaskIdentity) -> dict[str, str]:
         f"{ANNOTATION_PREFIX}map-index": str(identity.map_index),
         f"{ANNOTATION_PREFIX}try-number": str(identity.try_number),
     }
+    return found | ({ANNOTATION_INSTANCE: identity.instance_id} if identity.instance_id else {})
 
 
 def selector(deployment: str) -> str:
     """Return the label selector of everything that a deployment created."""
     return f"{LABEL_DEPLOYMENT}={deployment_hash(deployment)}"
+
+
+def is_ours(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Tell whether a Job found under our name was made for the same try of the same task, from the same sources."""
+    have, want = _own_annotations(found), _own_annotations(wanted)
+    return all(have.get(key) == value for key, value in want.items() if key != ANNOTATION_INSTANCE) and not (
+        _instances_differ(have, want)
+    )
+
+
+def is_leftover(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Tell whether a Job found under our name belongs to a deleted run that had the same ids.
+
+    Such a run's task instances are gone, so nobody waits for its Jobs; what it was made from does not matter.
+    """
+    have, want = _own_annotations(found), _own_annotations(wanted)
+    free = (ANNOTATION_INSTANCE, ANNOTATION_SPEC_HASH)
+    same_ids = all(have.get(key) == value for key, value in want.items() if key not in free)
+    return same_ids and _instances_differ(have, want)
+
+
+def _own_annotations(found: Mapping[str, Any]) -> dict[str, str]:
+    annotations = found["metadata"].get("annotations") or {}
+    return {key: value for key, value in annotations.items() if key.startswith(ANNOTATION_PREFIX)}
+
+
+def _instances_differ(have: Mapping[str, str], want: Mapping[str, str]) -> bool:
+    """Tell whether both name their task instance, and not the same."""
+    one, other = have.get(ANNOTATION_INSTANCE), want.get(ANNOTATION_INSTANCE)
+    return bool(one and other) and one != other
 
 
 def _try_parts(identity: TaskIdentity) -> tuple[object, ...]:
@@ -138,9 +174,3 @@ def _try_parts(identity: TaskIdentity) -> tuple[object, ...]:
         identity.map_index,
         identity.try_number,
     )
-
-
-def is_ours(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Tell whether a Job found under our name was made for the same try of the same task, from the same sources."""
-    have, want = (each["metadata"].get("annotations") or {} for each in (found, wanted))
-    return all(have.get(key) == value for key, value in want.items() if key.startswith(ANNOTATION_PREFIX))
