@@ -25,6 +25,12 @@ STATE = paths.STATE / "cluster"
 
 LOGS = paths.LOGS
 
+AUDIT_LOG = STATE / "audit/requests.log"
+"""Every request of the audited accounts to the API server, one JSON object a line: `python -m json.tool --json-lines`."""
+
+AUDITED_NAMESPACES = ("cronlift", "cronlift-bench")
+"""Of the platform's release and of the benchmark's: their ServiceAccounts, and whom those impersonate."""
+
 # One port for each listener, away from Kubernetes' own defaults: other clusters on this host keep theirs.
 API_SERVER_PORT = 16443
 ETCD_PORT = 16379

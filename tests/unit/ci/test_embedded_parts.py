@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 
 from ci.cluster.embedded.addons import corefile
-from ci.cluster.embedded.config_files import cni_config, containerd_config, kubelet_config, proxy_config
+from ci.cluster.embedded.config_files import (
+    audit_policy,
+    cni_config,
+    config_files,
+    containerd_config,
+    kubelet_config,
+    proxy_config,
+)
 from ci.cluster.embedded.layout import RUN, Ranges
 from ci.cluster.embedded.parts import build_parts
 
@@ -29,6 +36,18 @@ def test_every_address_that_a_part_is_told_is_loopback_or_the_bridge(part) -> No
 def test_the_api_server_advertises_the_bridge_so_that_pods_reach_it() -> None:
     assert f"--advertise-address={RANGES.gateway}" in PARTS["kube-apiserver"].command
     assert "--kubelet-preferred-address-types=InternalIP" in PARTS["kube-apiserver"].command
+
+
+def test_the_api_server_writes_down_the_releases_requests_alone_without_bodies_and_in_bounds() -> None:
+    part = PARTS["kube-apiserver"]
+    (policy,) = part.files
+    assert f"--audit-policy-file={policy}" in part.command
+    assert policy in config_files(STATE, RANGES, "pause", [])
+    assert "--audit-log-maxbackup=1" in part.command
+    chosen, rest = audit_policy()["rules"]
+    assert chosen["level"] == "Metadata"
+    assert "system:serviceaccounts:cronlift" in chosen["userGroups"]
+    assert rest == {"level": "None"}
 
 
 def test_etcd_refuses_clients_without_our_certificate() -> None:
