@@ -10,12 +10,13 @@ import pytest
 from aiohttp import web
 
 from cronlift.cluster.client import KubernetesClient
-from cronlift.cluster.life import TTL_SECONDS, DeletePolicy, JobLife, Result
+from cronlift.cluster.life import TTL_SECONDS, DeletePolicy, JobLife, LifeOptions, Result
 from cronlift.cluster.watch import SharedWatch
 from cronlift.errors import ForbiddenError, JobConflictError, JobFailedError
 from cronlift.job.conditions import Outcome
 from cronlift.job.manifest import Defaults, Places, build_objects, parse
 from cronlift.job.naming import TaskIdentity
+from cronlift.job.objects import Objects
 from tests.unit.cluster.conftest import DEPLOYMENT, until
 from tests.unit.cluster.fake_api import FakeApi, fault, status
 
@@ -49,7 +50,9 @@ class Written:
 
 def job_of(identity: TaskIdentity = IDENTITY, spec_hash: str = "hash") -> dict[str, Any]:
     places = Places("manifest", has_lines=False)
-    return build_objects(parse(MANIFEST, places), identity, Defaults("team-demo", "cronlift-job"), spec_hash, places).job
+    return build_objects(
+        parse(MANIFEST, places), identity, Defaults("team-demo", "cronlift-job"), spec_hash, places
+    ).job
 
 
 @pytest.fixture
@@ -60,7 +63,9 @@ def log() -> Written:
 @pytest.fixture
 def life(client: KubernetesClient, watch: SharedWatch, log: Written) -> Callable[..., JobLife]:
     def make(policy: str = "on_success", identity: TaskIdentity = IDENTITY, **more: Any) -> JobLife:
-        return JobLife(client, watch, job_of(identity), identity, DeletePolicy(policy), log, **more)
+        return JobLife(
+            client, watch, Objects(job_of(identity)), identity, LifeOptions(DeletePolicy(policy)), log, **more
+        )
 
     return make
 
@@ -348,7 +353,7 @@ async def test_job_without_a_pod_is_explained_by_its_events(api, life, log, monk
 async def test_lines_of_a_parallel_job_name_their_pod_from_the_first_on(api, client, watch, log):
     job = job_of()
     job["spec"] |= {"completions": 2, "completionMode": "Indexed"}
-    running = JobLife(client, watch, job, IDENTITY, DeletePolicy.NEVER, log).run()
+    running = JobLife(client, watch, Objects(job), IDENTITY, LifeOptions(), log).run()
     task = asyncio.ensure_future(running)
     pod = api.run_pod(await created(api))
     api.say(pod["metadata"]["name"], "main", "x")

@@ -60,7 +60,44 @@ def load_config(environment: Mapping[str, str] = os.environ, account_folder: Pat
     """
     if environment.get("KUBERNETES_SERVICE_HOST") and (account_folder / "token").exists():
         return _in_cluster(environment, account_folder)
-    return _from_kubeconfig(environment.get("KUBECONFIG") or str(Path.home() / ".kube" / "config"))
+    return load_kubeconfig(environment.get("KUBECONFIG") or str(Path.home() / ".kube" / "config"))
+
+
+def load_kubeconfig(path: str, context: str | None = None) -> ClusterConfig:
+    """Read a kubeconfig file.
+
+    Blocking: call it in a thread.
+
+    Args:
+        path: The file, or several as KUBECONFIG lists them.
+        context: Which of its contexts; None for its current one.
+
+    Raises:
+        ClusterConfigError: It does not exist, cannot be read, or has no such context.
+    """
+    if not any(Path(each).expanduser().is_file() for each in path.split(os.pathsep)):
+        raise ClusterConfigError(
+            f"No Kubernetes cluster: this is no Pod with a ServiceAccount token, and there is no file {path}. "
+            "Set KUBECONFIG to a kubeconfig file."
+        )
+    try:
+        import yaml
+        from kubernetes import client, config
+    except ImportError as error:
+        raise ClusterConfigError(
+            f"Reading the kubeconfig {path} needs the official client. Install cronlift[kubeconfig]; "
+            "in a Pod with a ServiceAccount it is not needed."
+        ) from error
+
+    configuration = client.Configuration()
+    try:
+        config.load_kube_config(path, context, configuration)  # type: ignore[no-untyped-call]
+    except (config.ConfigException, yaml.YAMLError, OSError) as error:
+        chosen = f", context {context}" if context else ""
+        raise ClusterConfigError(f"Cannot use the kubeconfig {path}{chosen}: {error}") from error
+    return ClusterConfig(
+        configuration.host.rstrip("/"), _ssl_context(configuration), lambda: _bearer_token(configuration)
+    )
 
 
 def _in_cluster(environment: Mapping[str, str], folder: Path) -> ClusterConfig:
@@ -82,31 +119,6 @@ def _read_token_file(path: Path) -> str:
         return path.read_text(encoding="ascii").strip()
     except OSError as error:
         raise ClusterConfigError(f"Cannot read the ServiceAccount token {path}: {error}.") from error
-
-
-def _from_kubeconfig(path: str) -> ClusterConfig:
-    if not any(Path(each).expanduser().is_file() for each in path.split(os.pathsep)):
-        raise ClusterConfigError(
-            f"No Kubernetes cluster: this is no Pod with a ServiceAccount token, and there is no file {path}. "
-            "Set KUBECONFIG to a kubeconfig file."
-        )
-    try:
-        import yaml
-        from kubernetes import client, config
-    except ImportError as error:
-        raise ClusterConfigError(
-            f"Reading the kubeconfig {path} needs the official client. Install cronlift[kubeconfig]; "
-            "in a Pod with a ServiceAccount it is not needed."
-        ) from error
-
-    configuration = client.Configuration()
-    try:
-        config.load_kube_config(config_file=path, client_configuration=configuration)  # type: ignore[no-untyped-call]
-    except (config.ConfigException, yaml.YAMLError, OSError) as error:
-        raise ClusterConfigError(f"Cannot use the kubeconfig {path}: {error}") from error
-    return ClusterConfig(
-        configuration.host.rstrip("/"), _ssl_context(configuration), lambda: _bearer_token(configuration)
-    )
 
 
 def _bearer_token(configuration: Any) -> str | None:

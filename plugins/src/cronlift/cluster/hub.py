@@ -1,19 +1,19 @@
-"""What all tasks of a process share: one session per cluster, one client per user, one watch per namespace.
+"""What all tasks of a process share: one session, one client per user and cluster, one watch per namespace.
 
 Everything belongs to an event loop. A triggerer has one for its life; `dag.test()` makes one for each task.
 """
 
 import asyncio
-import logging
+from collections.abc import Callable, Mapping
 from weakref import WeakKeyDictionary
 
 import aiohttp
 
 from cronlift.cluster.client import KubernetesClient
 from cronlift.cluster.config import ClusterConfig, load_config
+from cronlift.cluster.metrics import Metrics, NullMetrics
 from cronlift.cluster.watch import SharedWatch
-
-log = logging.getLogger(__name__)
+from cronlift.errors import ClusterConfigError
 
 # An idle connection is worth a TLS handshake; longer than the pauses between the tasks of a busy deployment.
 KEEP_ALIVE_SECONDS = 90.0
@@ -24,33 +24,53 @@ class Hub:
     """The shared connections of one event loop.
 
     Args:
-        config: The cluster and our credentials; None to find them at first use.
+        config: The own cluster and our credentials; None to find them at first use.
+        metrics: Where measurements go; None for nowhere.
+        configs: Other clusters by name: each is called once, in a thread, when it is first asked for.
     """
 
-    def __init__(self, config: ClusterConfig | None = None) -> None:
-        self._config = config
+    def __init__(
+        self,
+        config: ClusterConfig | None = None,
+        metrics: Metrics | None = None,
+        configs: Mapping[str, Callable[[], ClusterConfig]] | None = None,
+    ) -> None:
+        self.metrics = metrics or NullMetrics()
+        self._loaders: dict[str | None, Callable[[], ClusterConfig]] = {None: load_config}
+        self._loaders.update(configs or {})
+        self._configs: dict[str | None, ClusterConfig] = {None: config} if config is not None else {}
         self._session: aiohttp.ClientSession | None = None
         self._opening = asyncio.Lock()
-        self._watches: dict[tuple[str, str, str], SharedWatch] = {}
+        self._watches: dict[tuple[str | None, str, str, str], SharedWatch] = {}
 
-    async def client(self, impersonate: str) -> KubernetesClient:
+    async def client(self, impersonate: str, cluster: str | None = None) -> KubernetesClient:
         """Return a client that acts as a user.
 
+        Args:
+            impersonate: The user.
+            cluster: Name of another cluster; None for the own one.
+
         Raises:
-            ClusterConfigError: There is no cluster.
+            ClusterConfigError: There is no such cluster, or its credentials cannot be read.
         """
+        if cluster not in self._loaders:
+            known = ", ".join(sorted(name for name in self._loaders if name is not None)) or "none"
+            raise ClusterConfigError(
+                f"There is no cluster {cluster!r}. Other clusters of this deployment: {known}. "
+                "Correct the task's `cluster`, or leave it out to use the own one."
+            )
         async with self._opening:
-            if self._config is None:
-                self._config = await asyncio.to_thread(load_config)
+            if cluster not in self._configs:
+                self._configs[cluster] = await asyncio.to_thread(self._loaders[cluster])
             if self._session is None or self._session.closed:
                 # No limit: a log stream holds its connection as long as its container runs.
                 connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS)
                 self._session = aiohttp.ClientSession(connector=connector)
-        return KubernetesClient(self._session, self._config, impersonate)
+        return KubernetesClient(self._session, self._configs[cluster], impersonate)
 
-    def watch(self, client: KubernetesClient, namespace: str, selector: str) -> SharedWatch:
-        """Return the watch of a namespace as a user, made at first use and dropped when it has been idle."""
-        key = (client.impersonate or "", namespace, selector)
+    def watch(self, client: KubernetesClient, namespace: str, selector: str, cluster: str | None = None) -> SharedWatch:
+        """Return the watch of a cluster's namespace as a user, made at first use and dropped when it has been idle."""
+        key = (cluster, client.impersonate or "", namespace, selector)
         if key not in self._watches:
 
             def forget() -> None:
@@ -68,11 +88,15 @@ class Hub:
             await self._session.close()
 
 
-def hub() -> Hub:
-    """Return the running event loop's hub."""
+def hub(make: Callable[[], Hub] = Hub) -> Hub:
+    """Return the running event loop's hub.
+
+    Args:
+        make: Makes it when the loop has none yet.
+    """
     loop = asyncio.get_running_loop()
     if loop not in _hubs:
-        _hubs[loop] = Hub()
+        _hubs[loop] = make()
     return _hubs[loop]
 
 

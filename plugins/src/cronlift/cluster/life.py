@@ -6,14 +6,14 @@ It knows nothing of Airflow: a trigger gives it the Job and a place to write, an
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import Enum
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from cronlift import errors
 from cronlift.cluster.client import Json, KubernetesClient
 from cronlift.cluster.logs import JobLogs, container_statuses
+from cronlift.cluster.metrics import Metrics, NullMetrics
+from cronlift.cluster.options import DeletePolicy, LifeOptions, Result, TaskLog
 from cronlift.cluster.start import Starter, is_passing
 from cronlift.cluster.watch import SharedWatch, Subscription
 from cronlift.job import naming
@@ -21,6 +21,9 @@ from cronlift.job.conditions import Outcome, Verdict, is_suspended, verdict_of
 from cronlift.job.diagnosis import Diagnosis, diagnose, explain_failure
 from cronlift.job.loglines import Capped
 from cronlift.job.naming import TaskIdentity
+from cronlift.job.objects import Objects
+
+__all__ = ["DeletePolicy", "JobLife", "LifeOptions", "Result", "TaskLog"]
 
 # Without any news, look at the clock and at the watch's health this often; costs no request.
 TICK_SECONDS = 30.0
@@ -40,81 +43,42 @@ RETRY_PAUSE_SECONDS = 1.0
 Answer = TypeVar("Answer")
 
 
-class DeletePolicy(Enum):
-    """When a finished Job is removed."""
-
-    ON_SUCCESS = "on_success"
-    ON_FAILURE = "on_failure"
-    ALWAYS = "always"
-    NEVER = "never"
-
-    def removes(self, outcome: Outcome) -> bool:
-        """Tell whether a Job that ended so is removed."""
-        if self is DeletePolicy.ON_SUCCESS:
-            return outcome is Outcome.SUCCEEDED
-        if self is DeletePolicy.ON_FAILURE:
-            return outcome is Outcome.FAILED
-        return self is DeletePolicy.ALWAYS
-
-
-class TaskLog(Protocol):
-    """Where a task's log is written."""
-
-    def info(self, text: str) -> None:
-        """Write a change that its reader cares about."""
-
-    def warning(self, text: str) -> None:
-        """Write something that someone should act on."""
-
-    def error(self, text: str) -> None:
-        """Write why the task fails."""
-
-    def output(self, moment: datetime, text: str) -> None:
-        """Write a line that the Job printed, with its own time."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """How a Job ended, for its task.
-
-    Args:
-        outcome: Succeeded or failed.
-        job: `namespace/name`.
-        message: One paragraph for a failure; empty for a success.
-    """
-
-    outcome: Outcome
-    job: str
-    message: str
-
-
 class JobLife:
     """One Job from its creation to its end.
 
     Args:
         client: Calls as the team's launcher.
         watch: The shared watch of the namespace.
-        job: The Job to create, as `build_job` made it.
+        objects: The Job to create and its companions, as `build_objects` made them.
         identity: The try that it belongs to.
-        delete_policy: When to remove it afterwards.
+        options: What the task asks for.
         log: The task's log.
         deadline: When to stop it and fail the task; None for never.
+        metrics: Where measurements go.
+
+    Attributes:
+        on_created: Awaited once with the Job, when it was created or adopted.
     """
 
     def __init__(
         self,
         client: KubernetesClient,
         watch: SharedWatch,
-        job: Json,
+        objects: Objects,
         identity: TaskIdentity,
-        delete_policy: DeletePolicy,
+        options: LifeOptions,
         log: TaskLog,
         deadline: datetime | None = None,
+        metrics: Metrics | None = None,
     ) -> None:
-        self._client, self._watch, self._job, self._identity = client, watch, job, identity
-        self._delete_policy, self._log, self._deadline = delete_policy, log, deadline
-        self.namespace: str = job["metadata"]["namespace"]
-        self.name: str = job["metadata"]["name"]
+        self._client, self._watch, self._objects, self._identity = client, watch, objects, identity
+        self._options, self._log, self._deadline = options, log, deadline
+        self._metrics = metrics or NullMetrics()
+        self.on_created: Callable[[Json], Awaitable[None]] | None = None
+        self._job = objects.job
+        self._delete_policy = options.delete_policy
+        self.namespace: str = self._job["metadata"]["namespace"]
+        self.name: str = self._job["metadata"]["name"]
         self.uid: str | None = None
         self._found: Diagnosis | None = None
         self._events: list[Json] = []
@@ -131,6 +95,8 @@ class JobLife:
         starter = Starter(self._client, self._log, self._deadline)
         created = await starter.start(self._job, self._identity)
         self.uid = created["metadata"]["uid"]
+        if self.on_created is not None:
+            await self.on_created(created)
         subscription = self._watch.subscribe(self.name, seed=created)
         output = Capped(self._log.output)
         logs = JobLogs(self._client, self.namespace, subscription, output, many_pods=_runs_many_pods(self._job))

@@ -11,7 +11,7 @@ from cronlift.job.conditions import verdict_of
 from cronlift.job.naming import TaskIdentity
 
 if TYPE_CHECKING:
-    from cronlift.cluster.life import TaskLog
+    from cronlift.cluster.options import TaskLog
 
 # How long to go on trying while the API server is away; a control plane upgrade takes minutes.
 PATIENCE_SECONDS = 900.0
