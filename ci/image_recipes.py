@@ -23,7 +23,10 @@ STANDINS = Path("ci/cluster/standins")
 UPSTREAM = {"postgres": "POSTGRES", "git-sync": "GIT_SYNC"}
 """Images that the chart takes from a registry -> their pin; each has a stand-in of the same name."""
 
-EXPECTED_SECONDS = {"airflow": 100.0, "legacy": 120.0, "postgres": 40.0, "git-sync": 40.0}
+VARIANTS = {"airflow-bench": ("airflow", (("GROUP", "stock-operators"),))}
+"""Image that is built only when asked for -> the folder that it is built from, and its further build arguments."""
+
+EXPECTED_SECONDS = {"airflow": 100.0, "airflow-bench": 100.0, "legacy": 120.0, "postgres": 40.0, "git-sync": 40.0}
 
 BASE_PACKAGES = ("ca-certificates",)
 BASE_EXCLUDES = ("/usr/share/man/*", "/usr/share/locale/*", "/usr/share/doc/*", "/usr/share/info/*")
@@ -58,7 +61,7 @@ class Plan:
 
 @cache
 def names() -> list[str]:
-    """Return every image that pods use: the folders of images/, then what the chart takes from a registry."""
+    """Return every image that the platform uses: the folders of images/, then what the chart takes from a registry."""
     own = sorted(path.parent.name for path in (ROOT / "images").glob("*/Dockerfile"))
     return [*own, *UPSTREAM]
 
@@ -67,15 +70,16 @@ def plan(name: str, *, with_registry: bool) -> Plan:
     """Return how to get an image.
 
     Args:
-        name: One of `names()`.
+        name: One of `names()` or of `VARIANTS`.
         with_registry: Whether the base and the upstream images can be pulled.
     """
     if with_registry and name in UPSTREAM:
         reference = image_reference(UPSTREAM[name])
         return Plan(name, _digest([FORMAT, reference]), upstream=reference)
-    folder = ROOT / (STANDINS if name in UPSTREAM else Path("images")) / name
+    source, extra = VARIANTS.get(name, (name, ()))
+    folder = ROOT / (STANDINS if name in UPSTREAM else Path("images")) / source
     context, inputs, used = folder, [folder], ()
-    if name == "airflow":
+    if source == "airflow":
         # Its context is the repo: the lock and the plugin package are inputs besides its own folder.
         context = ROOT
         inputs += [ROOT / "uv.lock", ROOT / "plugins"]
@@ -84,6 +88,7 @@ def plan(name: str, *, with_registry: bool) -> Plan:
     arguments = (
         ("BASE", f"localhost/cronlift/debian:{base}" if base else image_reference("DEBIAN")),
         *((pin, pins()[pin]) for pin in used),
+        *extra,
     )
     tag = _digest([FORMAT, *(f"{key}={value}" for key, value in arguments), *describe(inputs)])
     return Plan(

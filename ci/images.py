@@ -40,18 +40,19 @@ def build(names: Sequence[str] = ()) -> list[Image]:
     """Build or pull what is not in the cache, and return the images in the order of `names`.
 
     Args:
-        names: Short names; all images by default.
+        names: Short names; by default all images of the platform, without variants.
 
     Raises:
         UserError: A name is unknown, or nothing on this machine can build images.
         CommandError: A build failed; its last lines and the path of the whole log are shown.
     """
     wanted = list(names) or image_recipes.names()
-    if unknown := [name for name in wanted if name not in image_recipes.names()]:
+    known = [*image_recipes.names(), *image_recipes.VARIANTS]
+    if unknown := [name for name in wanted if name not in known]:
         raise UserError(
             "There is no such image",
             unknown,
-            cure=f"Known: {', '.join(image_recipes.names())}. A new one is a folder images/<name> with a Dockerfile.",
+            cure=f"Known: {', '.join(known)}. A new one is a folder images/<name> with a Dockerfile.",
         )
     folder = cache_dir() / "images"
     folder.mkdir(parents=True, exist_ok=True)
@@ -122,7 +123,8 @@ def _prune(image: Image, builder: image_build.Builder) -> None:
 def main() -> None:
     """Build the images named on the command line and print their references and archives."""
     parser = argparse.ArgumentParser(prog="python -m ci.images", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(image_recipes.names())}")
+    known = ", ".join([*image_recipes.names(), *image_recipes.VARIANTS])
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {known}; by default all but the variants")
     parser.add_argument("--json", action="store_true", help="print a JSON list")
     options = parser.parse_args()
     images = build(options.names)

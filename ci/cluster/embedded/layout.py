@@ -26,10 +26,10 @@ STATE = paths.STATE / "cluster"
 LOGS = paths.LOGS
 
 AUDIT_LOG = STATE / "audit/requests.log"
-"""Every request of the audited accounts to the API server, one JSON object a line: `python -m json.tool --json-lines`."""
+"""Every request of the audited accounts to the API server, one JSON object a line."""
 
 AUDITED_NAMESPACES = ("cronlift", "cronlift-bench")
-"""Of the platform's release and of the benchmark's: their ServiceAccounts, and whom those impersonate."""
+"""Of the platform's release and of the benchmark's; what their ServiceAccounts do in another's name counts too."""
 
 # One port for each listener, away from Kubernetes' own defaults: other clusters on this host keep theirs.
 API_SERVER_PORT = 16443

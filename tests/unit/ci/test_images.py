@@ -43,6 +43,18 @@ def test_every_folder_with_a_dockerfile_is_an_image_and_upstream_ones_follow(tre
     assert "new" in image_recipes.names()
 
 
+@pytest.mark.usefixtures("tree")
+def test_a_variant_is_its_source_with_other_arguments_and_is_built_only_when_asked_for() -> None:
+    source = image_recipes.plan("airflow", with_registry=False)
+    for name, (of, arguments) in image_recipes.VARIANTS.items():
+        variant = image_recipes.plan(name, with_registry=False)
+        assert of == "airflow"
+        assert (variant.dockerfile, variant.context) == (source.dockerfile, source.context)
+        assert set(variant.arguments) == {*source.arguments, *arguments}
+        assert variant.tag != source.tag
+        assert name not in image_recipes.names()
+
+
 @pytest.mark.parametrize(
     ("path", "rebuilt"),
     [
