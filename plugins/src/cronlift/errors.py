@@ -5,6 +5,7 @@ CronliftError
 ├── OperatorArgumentError     an argument of the operator is wrong (raised while the DAG file is parsed)
 ├── ManifestError             a manifest, or its template, is wrong
 ├── TeamError                 a DAG claims a team, a namespace or a name that is not its own
+├── DatabaseError             Airflow's database could not be read, or is not the deployment's
 ├── ClusterError              talking to the Kubernetes API failed
 │   ├── ClusterConfigError    no cluster, or unreadable credentials
 │   ├── ConnectionLostError   the API server could not be reached, or cut the connection
@@ -68,6 +69,10 @@ class ManifestError(CronliftError):
 
 class TeamError(CronliftError):
     """A DAG claims a team, a namespace or a name that is not its own."""
+
+
+class DatabaseError(CronliftError):
+    """Airflow's database could not be read, or is not the deployment's."""
 
 
 class ClusterError(CronliftError):
