@@ -13,7 +13,7 @@ IMAGES = Images({"legacy": "registry/legacy:1"})
 
 
 def text(source: str, limits: Limits | None = None, **files: str):
-    return render(Sources("jobs/a.yaml", {"jobs/a.yaml": source, **files}), CONTEXT, IMAGES, limits)
+    return render(Sources("jobs/a.yaml", {"jobs/a.yaml": source, **files}), CONTEXT, IMAGES, limits=limits)
 
 
 @pytest.mark.parametrize(

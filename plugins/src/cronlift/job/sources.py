@@ -13,7 +13,7 @@ from jinja2 import TemplateSyntaxError, nodes
 from jinja2.meta import find_referenced_templates
 
 from cronlift.errors import ManifestError
-from cronlift.job.template import bare_environment
+from cronlift.job.environment import bare_environment
 
 FILE_SUFFIXES = (".yaml", ".yml", ".json", ".j2")
 # The sources lie in the serialized DAG, which every scheduler loop and every trigger start reads.

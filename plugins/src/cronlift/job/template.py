@@ -5,28 +5,17 @@ and limits on time, size and loops. Rendering is synchronous; callers on an even
 """
 
 import re
-import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime
-from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from jinja2 import FunctionLoader, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError, UndefinedError
-from jinja2.sandbox import SandboxedEnvironment
+from jinja2 import TemplateError, TemplateNotFound, TemplateSyntaxError, UndefinedError
 
 from cronlift.errors import ManifestError
+from cronlift.job.environment import ManifestEnvironment, bare_environment
+from cronlift.job.limits import LimitError, Limits, bounded, time_limit
+from cronlift.job.sources import Sources
 
-if TYPE_CHECKING:
-    from cronlift.job.sources import Sources
-
-# etcd refuses objects of more than 1.5 MiB.
-SIZE_LIMIT_CHARACTERS = 1024 * 1024
-# Variables and connections are fetched while rendering: the first one of a triggerer may take 15 s (Airflow 3.3.2).
-TIME_LIMIT_SECONDS = 40.0
-POWER_LIMIT = 1000
 # What Airflow leaves out of the context of a run without a logical date.
 _NEEDS_LOGICAL_DATE = re.compile(
     r"'(ds|ds_nodash|ts|ts_nodash|ts_nodash_with_tz|logical_date|data_interval_\w+|prev_\w+)' is undefined"
@@ -65,61 +54,23 @@ class Images(Mapping[str, str]):
         return len(self._known)
 
 
-class ManifestEnvironment(SandboxedEnvironment):
-    """A sandbox whose operators refuse to make huge values."""
-
-    intercepted_binops = frozenset({"*", "**", "+"})
-
-    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """Refuse an operation whose result would be larger than a manifest may be."""
-        if operator == "**" and isinstance(right, (int, float)) and abs(right) > POWER_LIMIT:
-            raise _LimitError(f"a power of more than {POWER_LIMIT}")
-        if operator == "*" and _length(left) * _factor(right) + _length(right) * _factor(left) > SIZE_LIMIT_CHARACTERS:
-            raise _LimitError("a repetition larger than a manifest may be")
-        if operator == "+" and _length(left) + _length(right) > SIZE_LIMIT_CHARACTERS:
-            raise _LimitError("a value larger than a manifest may be")
-        return super().call_binop(context, operator, left, right)
-
-
-class _LimitError(Exception):
-    """A template went over a limit."""
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What a template may use.
-
-    Args:
-        seconds: Wall time.
-        characters: Size of the result.
-    """
-
-    seconds: float = TIME_LIMIT_SECONDS
-    characters: int = SIZE_LIMIT_CHARACTERS
-
-
-def bare_environment(files: Mapping[str, str] | None = None) -> ManifestEnvironment:
-    """Make the environment of every manifest: strict, sandboxed, with Airflow's date filters."""
-    sources = dict(files or {})
-
-    def load(name: str) -> tuple[str, str, Callable[[], bool]] | None:
-        # A name as the file name: Jinja puts that, and not the name, into the tracebacks that give the line of a fault.
-        return (sources[name], name, lambda: True) if name in sources else None
-
-    environment = ManifestEnvironment(
-        loader=FunctionLoader(load), undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False
-    )
-    environment.filters.update(_DATE_FILTERS)
-    return environment
-
-
-def render(sources: "Sources", context: Mapping[str, Any], images: Images, limits: Limits | None = None) -> Any:
+def render(
+    sources: Sources,
+    context: Mapping[str, Any],
+    images: Images,
+    *,
+    values: Mapping[str, Any] | None = None,
+    job_name: str = "",
+    limits: Limits | None = None,
+) -> Any:
     """Render a manifest.
 
     Args:
         sources: What `collect` found.
         context: Airflow's template context, or as much of it as there is.
         images: What `images` means in the template.
+        values: The task's own names; `names.refused_value_names` has checked that they hide nothing.
+        job_name: What `job_name` means in the template, for naming what comes with the Job.
         limits: Defaults to 40 s and 1 MiB.
 
     Returns:
@@ -131,31 +82,24 @@ def render(sources: "Sources", context: Mapping[str, Any], images: Images, limit
     """
     limits = limits or Limits()
     environment = bare_environment(sources.files)
-    environment.globals["images"] = images
-    with _naming_the_line(sources.entry), _time_limit(limits.seconds):
+    # Globals, as Airflow's names are not: what is imported without "with context" sees these too.
+    environment.globals |= {"images": images, "job_name": job_name}
+    known = {**(values or {}), **context}
+    with _naming_the_line(sources.entry), time_limit(limits.seconds):
         if sources.document is not None:
-            return _render_leaves(environment, sources.document, context, limits)
-        return _bounded(environment.get_template(sources.entry).generate(**context), limits)
+            return render_leaves(environment, sources.document, known, limits)
+        return bounded(environment.get_template(sources.entry).generate(**known), limits)
 
 
-def _render_leaves(environment: ManifestEnvironment, value: Any, context: Mapping[str, Any], limits: Limits) -> Any:
+def render_leaves(environment: ManifestEnvironment, value: Any, context: Mapping[str, Any], limits: Limits) -> Any:
+    """Render each string of a dict, at any depth; its keys are left as they are."""
     if isinstance(value, str):
-        return _bounded(environment.from_string(value).generate(**context), limits)
+        return bounded(environment.from_string(value).generate(**context), limits)
     if isinstance(value, dict):
-        return {key: _render_leaves(environment, each, context, limits) for key, each in value.items()}
+        return {key: render_leaves(environment, each, context, limits) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_render_leaves(environment, each, context, limits) for each in value]
+        return [render_leaves(environment, each, context, limits) for each in value]
     return value
-
-
-def _bounded(pieces: Iterator[str], limits: Limits) -> str:
-    kept, size = [], 0
-    for piece in pieces:
-        size += len(piece)
-        if size > limits.characters:
-            raise _LimitError(f"a result of more than {limits.characters} characters")
-        kept.append(piece)
-    return "".join(kept)
 
 
 @contextmanager
@@ -167,7 +111,7 @@ def _naming_the_line(entry: str) -> Iterator[None]:
         raise ManifestError(
             error.what, where=error.where or template_position(error, entry), cure=error.cure
         ) from error
-    except _LimitError as error:
+    except LimitError as error:
         raise ManifestError(
             f"the template was stopped: {error}",
             where=template_position(error, entry),
@@ -215,42 +159,3 @@ def template_position(error: BaseException, entry: str) -> str:
             place = f"{entry if code.co_filename.startswith('<') else code.co_filename}:{trace.tb_lineno}"
         trace = trace.tb_next
     return place
-
-
-@contextmanager
-def _time_limit(seconds: float) -> Iterator[None]:
-    """Stop this thread's Python code when its time is over; nothing else can stop a synchronous template."""
-    deadline, previous = time.monotonic() + seconds, sys.gettrace()
-
-    def stop_when_late(_frame: FrameType, _event: str, _argument: Any) -> Callable[..., Any]:
-        if time.monotonic() > deadline:
-            raise _LimitError(f"more than {seconds:g} s")
-        return stop_when_late
-
-    sys.settrace(stop_when_late)
-    try:
-        yield
-    finally:
-        sys.settrace(previous)
-
-
-def _length(value: Any) -> int:
-    return len(value) if isinstance(value, (str, bytes, list, tuple)) else 0
-
-
-def _factor(value: Any) -> int:
-    return max(0, value) if isinstance(value, int) else 0
-
-
-def _formatted(pattern: str) -> Callable[[datetime | None], str]:
-    return lambda value: value.strftime(pattern) if value else ""
-
-
-# The filters that Airflow gives to templates, so that manifests read like every other template.
-_DATE_FILTERS: dict[str, Callable[[datetime | None], str]] = {
-    "ds": _formatted("%Y-%m-%d"),
-    "ds_nodash": _formatted("%Y%m%d"),
-    "ts": lambda value: value.isoformat() if value else "",
-    "ts_nodash": _formatted("%Y%m%dT%H%M%S"),
-    "ts_nodash_with_tz": lambda value: value.isoformat().replace("-", "").replace(":", "") if value else "",
-}

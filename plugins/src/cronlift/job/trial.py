@@ -11,8 +11,10 @@ from typing import Any
 from jinja2 import TemplateError, Undefined, nodes
 
 from cronlift.errors import ManifestError
+from cronlift.job.environment import bare_environment
+from cronlift.job.limits import LimitError, Limits, bounded, time_limit
 from cronlift.job.sources import Sources
-from cronlift.job.template import Images, Limits, bare_environment, template_position
+from cronlift.job.template import Images, render_leaves, template_position
 
 GUESS = "cronlift-guess"
 _TRIAL_LIMITS = Limits(seconds=5.0)
@@ -104,21 +106,19 @@ def try_rendering(sources: Sources, images: Images | None) -> Trial | None:
     Raises:
         ManifestError: The template names an image that the deployment does not have.
     """
-    from cronlift.job.template import _bounded, _LimitError, _render_leaves, _time_limit
-
     environment = bare_environment(sources.files)
     environment.undefined = Guess
     if images is not None:
         environment.globals["images"] = images
     try:
-        with _time_limit(_TRIAL_LIMITS.seconds):
+        with time_limit(_TRIAL_LIMITS.seconds):
             if sources.document is not None:
-                return Trial(_render_leaves(environment, sources.document, {}, _TRIAL_LIMITS), True, False)
-            text = _bounded(environment.get_template(sources.entry).generate(), _TRIAL_LIMITS)
+                return Trial(render_leaves(environment, sources.document, {}, _TRIAL_LIMITS), True, False)
+            text = bounded(environment.get_template(sources.entry).generate(), _TRIAL_LIMITS)
     except ManifestError as error:
         where = template_position(error, sources.entry)
         raise ManifestError(error.what, where=where, cure=error.cure) from error
-    except (TemplateError, _LimitError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError):
+    except (TemplateError, LimitError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError):
         return None
     certain = all(line.replace(GUESS, "").strip(" -'\"") or GUESS not in line for line in text.splitlines())
     return Trial(text, certain, _keeps_lines(sources))

@@ -1,0 +1,143 @@
+"""The names that a manifest's templates may use: Airflow's, cronlift's and the task's own values."""
+
+import difflib
+import keyword
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from jinja2 import nodes
+from jinja2.meta import find_undeclared_variables
+
+from cronlift.errors import ManifestError
+from cronlift.job.environment import bare_environment
+from cronlift.job.sources import Sources
+
+# What Airflow 3.3.2 puts into the template context of a task that starts; a test compares both lists with its own.
+# fmt: off
+CONTEXT_NAMES = frozenset({
+    "asset_state_store", "conn", "dag", "dag_run", "data_interval_end", "data_interval_start", "ds", "ds_nodash",
+    "inlet_events", "inlets", "logical_date", "macros", "map_index_template", "outlet_events", "outlets", "params",
+    "partition_date", "partition_key", "prev_data_interval_end_success", "prev_data_interval_start_success",
+    "prev_end_date_success", "prev_start_date_success", "run_id", "task", "task_instance", "task_instance_key_str",
+    "task_reschedule_count", "task_state_store", "ti", "triggering_asset_events", "ts", "ts_nodash",
+    "ts_nodash_with_tz", "var",
+})
+# fmt: on
+# What Airflow knows as a name of its context, but gives to callbacks or to other operators only.
+ABSENT_NAMES = frozenset({"exception", "expanded_ti_count", "reason", "templates_dict", "test_mode", "try_number"})
+OWN_NAMES = frozenset({"images", "job_name"})
+# What Jinja gives a meaning of its own inside a block, a loop or a macro.
+_JINJA_NAMES = frozenset({"self", "super", "loop", "caller", "varargs", "kwargs", "true", "false", "none", "not"})
+
+
+def refused_value_names(values: Mapping[Any, Any]) -> list[str]:
+    """Say which names of a task's `values` a manifest could not use, or would take for something else.
+
+    Args:
+        values: Name -> value.
+
+    Returns:
+        A sentence for each, with its cure; empty when all are well.
+    """
+    faults = []
+    for name in values:
+        if not isinstance(name, str) or not name.isidentifier() or keyword.iskeyword(name):
+            faults.append(f"values has {name!r}, which is no name. Write it like values={{'shard': 1}}.")
+        elif name in CONTEXT_NAMES | ABSENT_NAMES:
+            faults.append(f"values has {name!r}, which is Airflow's own in every template. Call it something else.")
+        elif name in OWN_NAMES:
+            faults.append(f"values has {name!r}, which cronlift gives to every manifest. Call it something else.")
+        elif name in _JINJA_NAMES:
+            faults.append(f"values has {name!r}, which means something in Jinja. Call it something else.")
+    return faults
+
+
+def names_used(sources: Sources) -> set[str]:
+    """Return every name that a manifest's templates look up outside themselves, in all their branches.
+
+    Args:
+        sources: What `collect` found.
+
+    Returns:
+        Names of Airflow's context, of values, `images`, `job_name`, and any that nobody gives. Names that one template
+        sets for another are among them.
+    """
+    return {name for _, tree in _trees(sources) for name in find_undeclared_variables(tree)} - _JINJA_NAMES
+
+
+def unknown_names(sources: Sources, values: Collection[str] = ()) -> list[ManifestError]:
+    """Find the names that nothing gives: rendering would fail on them, if it comes by.
+
+    A name that a template sets, or that has a default or a test for being defined, is not among them.
+
+    Args:
+        sources: What `collect` found.
+        values: Names of the task's values.
+
+    Returns:
+        One fault a name and template, with its line and the nearest name that exists.
+    """
+    trees = list(_trees(sources))
+    known = CONTEXT_NAMES | OWN_NAMES | set(values)
+    spared = {name for _, tree in trees for name in _set_names(tree) | _optional_names(tree)}
+    faults = []
+    for place, tree in trees:
+        for name in sorted(find_undeclared_variables(tree) - known - spared - _JINJA_NAMES):
+            line = next((each.lineno for each in tree.find_all(nodes.Name) if each.name == name), None)
+            where = f"{place}:{line}" if line is not None and sources.document is None else place
+            faults.append(unknown_name(name, known, where))
+    return faults
+
+
+def unknown_name(name: str, known: Collection[str], where: str) -> ManifestError:
+    """Make the fault of a name that nothing gives."""
+    near = difflib.get_close_matches(name, sorted(known), n=1)
+    cure = f"Did you mean {near[0]!r}? Otherwise give" if near else "Give"
+    if name in ABSENT_NAMES:
+        cure = "Airflow gives it to callbacks only; see ti, such as {{ ti.try_number }}. Otherwise give"
+    return ManifestError(
+        f"nothing is called {name!r}: neither Airflow's context nor the task's values",
+        where=where,
+        cure=f"{cure} the task values={{{name!r}: ...}}, or a default: {{{{ {name} | default('') }}}}.",
+    )
+
+
+def _trees(sources: Sources) -> Iterator[tuple[str, nodes.Template]]:
+    environment = bare_environment()
+    for name, source in sources.files.items():
+        yield name, environment.parse(source, name=name)
+    for text in _texts(sources.document):
+        yield sources.entry, environment.parse(text, name=sources.entry)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _texts(each)
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            yield from _texts(each)
+
+
+def _set_names(tree: nodes.Template) -> set[str]:
+    """Return what a template sets or imports: templates that it includes or extends may see that."""
+    found = {each.name for each in tree.find_all(nodes.Name) if each.ctx in ("store", "param")}
+    found |= {each.name for each in tree.find_all(nodes.Macro)}
+    found |= {each.target for each in tree.find_all(nodes.Import)}
+    for each in tree.find_all(nodes.FromImport):
+        found |= {name if isinstance(name, str) else name[1] for name in each.names}
+    return found
+
+
+def _optional_names(tree: nodes.Template) -> set[str]:
+    """Return what a template can do without: `name | default(...)`, `name is defined`."""
+    found: set[str] = set()
+    for each in tree.find_all(nodes.Filter):
+        if each.name in ("default", "d") and isinstance(each.node, nodes.Name):
+            found.add(each.node.name)
+    for test in tree.find_all(nodes.Test):
+        if test.name in ("defined", "undefined") and isinstance(test.node, nodes.Name):
+            found.add(test.node.name)
+    return found
