@@ -84,6 +84,7 @@ RECIPES = {
     ),
     "pause": Recipe(expected_seconds=5),
     "kind": Recipe("sigs.k8s.io/kind", "KIND_VERSION", "sigs.k8s.io/kind", expected_seconds=30),
+    "kwok": Recipe("sigs.k8s.io/kwok", "KWOK_VERSION", "sigs.k8s.io/kwok/cmd/kwok", expected_seconds=150),
     "kubeconform": Recipe(
         "github.com/yannh/kubeconform",
         "KUBECONFORM_VERSION",
