@@ -201,6 +201,22 @@ async def test_a_refused_deletion_is_a_failure_with_the_servers_words(sweeper, p
     assert "may not delete" in done.why
 
 
+async def test_a_database_that_fails_at_the_second_look_keeps_the_job(place, add, api):
+    answers = iter([{}])
+
+    def read(identities):
+        try:
+            return next(answers)
+        except StopIteration:
+            raise DatabaseError("went away") from None
+
+    add("gone")
+    sweeper = Sweeper(DEPLOYMENT, read, MIN_AGE)
+    done = await sweeper.remove(await orphan_of(sweeper, place))
+    assert (done.fate, done.why) == (Fate.FAILED, "went away")
+    assert len(names(api)) == 1
+
+
 async def test_only_orphans_can_be_removed(sweeper, place, add):
     add("new", age=timedelta(minutes=1))
     [seen], _ = await sweeper.look([place])

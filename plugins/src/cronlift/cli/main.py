@@ -14,6 +14,7 @@ from typing import Any
 import click
 import yaml
 
+from cronlift.cli.sweep import sweep_command
 from cronlift.errors import CronliftError
 from cronlift.job.manifest import Defaults, Places, build_objects, check_sources, parse
 from cronlift.job.naming import TaskIdentity
@@ -27,6 +28,9 @@ _PAIR = "NAME=VALUE"
 @click.version_option(package_name="cronlift")
 def main() -> None:
     """Move a crontab to Airflow on Kubernetes, and look after what moved."""
+
+
+main.add_command(sweep_command)
 
 
 @main.command("render")

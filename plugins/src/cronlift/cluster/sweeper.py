@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 
 from cronlift.cluster.client import Json, KubernetesClient
-from cronlift.errors import ClusterError, JobError, NotFoundError
+from cronlift.errors import ClusterError, DatabaseError, JobError, NotFoundError
 from cronlift.job import orphans
 from cronlift.job.naming import TaskIdentity, selector
 from cronlift.job.orphans import TaskKey, TaskRecord, task_key
@@ -110,10 +110,7 @@ class Sweeper:
         """Delete an orphan with its Pods, unless a second look shows that it is none any more.
 
         Returns:
-            The same Job, deleted, spared or, when the API server refused, failed.
-
-        Raises:
-            DatabaseError: The second look was not possible; nothing was deleted.
+            The same Job: deleted, spared or, when the second look or the deletion was not possible, failed.
         """
         place, identity = orphan.place, orphan.identity
         if orphan.fate is not Fate.ORPHAN or identity is None:
@@ -128,7 +125,7 @@ class Sweeper:
             await place.client.delete_job(place.namespace, orphan.name, orphan.uid, foreground=True)
         except NotFoundError:
             return replace(orphan, fate=Fate.SPARED, why="it is gone already")
-        except ClusterError as error:
+        except (ClusterError, DatabaseError) as error:
             return replace(orphan, fate=Fate.FAILED, why=str(error))
         return replace(orphan, fate=Fate.DELETED)
 
