@@ -51,7 +51,8 @@ def test_operator_adds_only_light_modules_to_airflows_own():
         "cronlift.airflow", "cronlift.airflow.policy", "cronlift.airflow.settings", "cronlift.errors",
     }  # fmt: skip
     assert {name for name in added if name.startswith("cronlift.")} <= {
-        "cronlift.airflow", "cronlift.airflow.operator", "cronlift.airflow.outcome", "cronlift.errors",
+        "cronlift.airflow", "cronlift.airflow.arguments", "cronlift.airflow.operator", "cronlift.airflow.outcome",
+        "cronlift.airflow.worker", "cronlift.errors",
     }  # fmt: skip
     assert not added & {"jinja2", "yaml"}
 

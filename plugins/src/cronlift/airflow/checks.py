@@ -1,23 +1,33 @@
 """What is checked while a DAG file is parsed, so that a fault is an import error and not a failed night."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from cronlift.airflow import settings
-from cronlift.errors import ManifestError
+from cronlift.errors import ManifestError, OperatorArgumentError
+from cronlift.job.access import check_access
 from cronlift.job.manifest import check_sources
+from cronlift.job.names import unknown_names
 from cronlift.job.sources import INLINE_NAME, Sources, collect
 from cronlift.job.template import Images
 
 
-def collect_and_check(manifest: str | dict[str, Any], folders: Sequence[Path], asked_by: str) -> Sources:
+def collect_and_check(
+    manifest: str | dict[str, Any],
+    folders: Sequence[Path],
+    asked_by: str,
+    dag_id: str = "",
+    names: Collection[str] | None = None,
+) -> Sources:
     """Collect a task's sources and check them as far as that is possible without a run.
 
     Args:
         manifest: As the DAG gave it.
         folders: Where paths are looked up.
         asked_by: The task in words, with its file and line; named where the fault is not in a file of its own.
+        dag_id: Tells the team, where the deployment's teams are known.
+        names: What the task and its DAG add to Airflow's names; None when that is not known before the run.
 
     Returns:
         The sources.
@@ -29,9 +39,32 @@ def collect_and_check(manifest: str | dict[str, Any], folders: Sequence[Path], a
     try:
         sources = collect(manifest, folders)
         check_sources(sources, Images(settings.read_images()) if settings.has_images() else None)
+        faults = [] if names is None else unknown_names(sources, names)
+        if settings.has_teams() and (team := settings.read_teams().get(settings.team_name(dag_id))):
+            faults += check_access(sources, team.name)
+        if faults:
+            raise ManifestError.all_of(faults)
     except ManifestError as error:
         if error.where and not error.where.startswith(INLINE_NAME):
             raise
         error.args = (f"{asked_by}: {error}",)
         raise
     return sources
+
+
+def check_cluster(cluster: str | None, asked_by: str) -> None:
+    """Refuse a cluster that this deployment does not have, where its clusters are known.
+
+    Raises:
+        OperatorArgumentError: It has no cluster of that name.
+        SettingsError: The deployment's clusters are malformed.
+    """
+    if cluster is None or not settings.has_teams():
+        return
+    known = settings.read_clusters()
+    if cluster not in known:
+        names = ", ".join(sorted(known)) or "none"
+        raise OperatorArgumentError(
+            f"{asked_by}: this deployment has no cluster {cluster!r}. Its clusters: {names}. "
+            "Leave the argument out to use the own one, or add the cluster to the chart's values."
+        )

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.bases.operator import BaseOperator
 
-from cronlift.airflow.outcome import FINISH_IN_TRIGGERER, FINISH_IN_WORKER, JobEvent
-from cronlift.errors import JobFailedError, OperatorArgumentError
+from cronlift.airflow.arguments import check_arguments, check_values
+from cronlift.airflow.outcome import JobEvent
+from cronlift.airflow.worker import finish_of, reasons_to_start_in_worker
+from cronlift.errors import JobFailedError
 
 if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
 
     from cronlift.job.sources import Sources
 
-DELETE_POLICIES = ("on_success", "on_failure", "always", "never")
 TRIGGER_PATH = "cronlift.airflow.trigger.JobTrigger"
 _NEXT_METHOD = "execute_complete"
 
@@ -27,10 +28,20 @@ class KubernetesJobOperator(BaseOperator):
 
     Args:
         manifest: The Job: a path relative to the DAG file (then to the DAG's template_searchpath), YAML text, or a
-            dict. Jinja with Airflow's context works in all three, and `{{ images.NAME }}` is the deployment's image of
-            that name.
+            dict. ConfigMaps, Secrets and PersistentVolumeClaims may stand beside it. Jinja with Airflow's context works
+            in all three; `{{ images.NAME }}` is the deployment's image of that name, `{{ job_name }}` the Job's name.
+        values: More names for the manifest's Jinja, `{{ NAME }}`. May hold results of other tasks, and be mapped over:
+            `.partial(...).expand(values=[...])`.
+        cluster: One of the deployment's other clusters; None for its own.
         delete_policy: When Kubernetes removes the finished Job, five minutes after its end: "on_success" (default),
             "on_failure", "always" or "never".
+        start_timeout: Fail when no container has started after so long; time in a queue does not count. None: wait.
+        result_from: Where the task's result comes from, as JSON: "termination_message" (4 KiB), "log" (lines that
+            begin with `cronlift-result: `, 1 MiB), or None for no result.
+        logs: "live" (default), or "off" when a log system keeps them.
+        tail_lines: Show only so many last lines of each container.
+        tail_every: Show them each so often, and not only at the end.
+        log_manifest: Write what was created into the task's log, with the values of Secrets and variables masked.
         more: Whatever every operator takes. `execution_timeout` stops the Job. `retries` makes a new Job for each try.
 
     Raises:
@@ -43,20 +54,43 @@ class KubernetesJobOperator(BaseOperator):
     """
 
     ui_color = "#d6e9ff"
-    template_fields: Sequence[str] = ()
+    template_fields: Sequence[str] = ("values",)
 
-    def __init__(self, *, manifest: str | dict[str, Any], delete_policy: str = "on_success", **more: Any) -> None:
+    def __init__(
+        self,
+        *,
+        manifest: str | dict[str, Any],
+        values: dict[str, Any] | None = None,
+        cluster: str | None = None,
+        delete_policy: str = "on_success",
+        start_timeout: timedelta | None = None,
+        result_from: str | None = None,
+        logs: str = "live",
+        tail_lines: int | None = None,
+        tail_every: timedelta | None = None,
+        log_manifest: bool = False,
+        **more: Any,
+    ) -> None:
         super().__init__(**more)
-        _check_manifest(self.task_id, manifest)
-        if delete_policy not in DELETE_POLICIES:
-            raise OperatorArgumentError(
-                f"Task {self.task_id}: delete_policy is {delete_policy!r}. "
-                f"Use one of {', '.join(map(repr, DELETE_POLICIES))}."
-            )
+        check_arguments(
+            self.task_id,
+            manifest=manifest,
+            cluster=cluster,
+            delete_policy=delete_policy,
+            start_timeout=start_timeout,
+            result_from=result_from,
+            logs=logs,
+            tail_lines=tail_lines,
+            tail_every=tail_every,
+        )
         self._defined_at = _definition_place()
-        self.manifest = manifest
-        self.delete_policy = delete_policy
-        self.start_from_trigger = not self._reasons_to_start_in_worker()
+        self.manifest, self.values, self.cluster = manifest, values, cluster
+        self.delete_policy, self.start_timeout, self.result_from = delete_policy, start_timeout, result_from
+        self.logs, self.tail_lines, self.tail_every = logs, tail_lines, tail_every
+        self.log_manifest = log_manifest
+        self.start_from_trigger = not reasons_to_start_in_worker(self)
+        if self.start_from_trigger:
+            check_values(self.task_id, values)
         self.start_trigger_args = self._trigger_args(None) if self.start_from_trigger else None
 
     def resolve_template_files(self) -> None:
@@ -64,47 +98,60 @@ class KubernetesJobOperator(BaseOperator):
 
         An error here is an import error of the DAG.
         """
-        from cronlift.airflow.checks import collect_and_check
+        from cronlift.airflow.checks import check_cluster, collect_and_check
 
         asked_by = f"{self._defined_at}: task {self.task_id}" if self._defined_at else f"task {self.task_id}"
-        sources = collect_and_check(self.manifest, self._folders(), asked_by)
-        if self.start_from_trigger:
-            self.start_trigger_args = self._trigger_args(sources)
+        check_cluster(self.cluster, asked_by)
+        sources = collect_and_check(self.manifest, self._folders(), asked_by, self.dag_id, self._names())
+        # By now the task belongs to its DAG for certain, whose settings may need a worker.
+        self.start_from_trigger = not reasons_to_start_in_worker(self)
+        self.start_trigger_args = self._trigger_args(sources) if self.start_from_trigger else None
 
     def execute(self, context: "Context") -> None:
-        """Render here and defer: for mapped tasks, `dag.test()`, and tasks that a pool must bound."""
-        from cronlift.airflow import settings
+        """Render here and defer: for mapped tasks, `dag.test()`, and tasks that need a worker to start."""
+        from dataclasses import asdict
+
+        from cronlift.airflow.identity import identity_of
         from cronlift.airflow.render import render_manifest
         from cronlift.airflow.trigger import JobTrigger
 
+        check_values(self.task_id, self.values)
         sources = self._collect()
-        task_instance = context["ti"]
-        identity = {
-            "deployment": settings.read_deployment(),
-            "dag_id": task_instance.dag_id,
-            "run_id": task_instance.run_id,
-            "task_id": task_instance.task_id,
-            "map_index": task_instance.map_index if task_instance.map_index is not None else -1,
-            "try_number": task_instance.try_number,
-        }
-        rendered = render_manifest(sources, dict(context))
+        identity = identity_of(context["ti"])
+        dag = self.get_dag()
+        macros = (dag.user_defined_macros or {}) if dag is not None else {}
+        rendered = render_manifest(sources, {**macros, **context}, identity, self.values or {})
         # Airflow 3.3.2 does not apply execution_timeout to a task that defers itself.
         self.defer(
-            trigger=JobTrigger(**self._trigger_kwargs(sources), rendered=rendered, identity=identity),
+            trigger=JobTrigger(**self._trigger_kwargs(sources), rendered=rendered, identity=asdict(identity)),
             method_name=_NEXT_METHOD,
             timeout=self.execution_timeout,
         )
 
-    def execute_complete(self, context: "Context", event: Any) -> None:
+    def execute_complete(self, context: "Context", event: Any) -> Any:
         """Finish on a worker what the trigger has brought to an end.
+
+        Returns:
+            The Job's result, which Airflow stores as the task's; None without one.
 
         Raises:
             JobFailedError: The Job failed.
+            AirflowFailException: It failed in a way that its podFailurePolicy says not to repeat.
         """
         ended = JobEvent.from_payload(event)
+        if ended.outcome == "failed" and not ended.may_retry:
+            from airflow.sdk.exceptions import AirflowFailException
+
+            raise AirflowFailException(ended.message)
         if ended.outcome == "failed":
             raise JobFailedError(ended.message)
         self.log.info("Job %s succeeded", ended.job)
+        return ended.value
+
+    def _names(self) -> set[str]:
+        """Return the names that this task's manifest knows besides Airflow's."""
+        dag = self.get_dag()
+        return {*(self.values or {}), *((dag.user_defined_macros or {}) if dag is not None else {})}
 
     def _collect(self) -> "Sources":
         from cronlift.job.sources import collect
@@ -120,14 +167,21 @@ class KubernetesJobOperator(BaseOperator):
         return [Path(dag.folder), *(Path(each) for each in ([more] if isinstance(more, str) else more))]
 
     def _trigger_kwargs(self, sources: "Sources | None") -> dict[str, Any]:
-        limit: timedelta | None = self.execution_timeout
         return {
             "entry": sources.entry if sources else "",
             "files": sources.files if sources else {},
             "document": sources.document if sources else None,
+            "values": self.values if self.start_from_trigger else None,
+            "cluster": self.cluster,
             "delete_policy": self.delete_policy,
-            "finish": FINISH_IN_WORKER if self._reasons_to_finish_in_worker() else FINISH_IN_TRIGGERER,
-            "execution_timeout_seconds": limit.total_seconds() if limit is not None else None,
+            "start_timeout_seconds": _seconds(self.start_timeout),
+            "result_from": self.result_from,
+            "logs": self.logs,
+            "tail_lines": self.tail_lines,
+            "tail_every_seconds": _seconds(self.tail_every),
+            "log_manifest": self.log_manifest,
+            "finish": finish_of(self),
+            "execution_timeout_seconds": _seconds(self.execution_timeout),
             "retries": self.retries or 0,
         }
 
@@ -140,26 +194,9 @@ class KubernetesJobOperator(BaseOperator):
             trigger_cls=TRIGGER_PATH, next_method=_NEXT_METHOD, trigger_kwargs=self._trigger_kwargs(sources)
         )
 
-    def _reasons_to_start_in_worker(self) -> list[str]:
-        """Name what only works when the task starts on a worker (Airflow 3.3.2)."""
-        found = []
-        if self.pool != "default_pool" or self.pool_slots != 1:
-            found.append("pool")
-        if self.max_active_tis_per_dag is not None or self.max_active_tis_per_dagrun is not None:
-            found.append("max_active_tis")
-        if self.on_execute_callback:
-            found.append("on_execute_callback")
-        return found
 
-    def _reasons_to_finish_in_worker(self) -> list[str]:
-        """Name what only works when the task ends on a worker (Airflow 3.3.2)."""
-        found = [name for name in ("outlets", "on_success_callback", "email") if getattr(self, name, None)]
-        if getattr(self, "retry_policy", None) is not None:
-            found.append("retry_policy")
-        dag = self.get_dag()
-        if dag is not None and getattr(dag, "fail_fast", False):
-            found.append("fail_fast")
-        return found
+def _seconds(duration: timedelta | None) -> float | None:
+    return duration.total_seconds() if duration is not None else None
 
 
 def _definition_place() -> str:
@@ -168,21 +205,3 @@ def _definition_place() -> str:
     while frame is not None and str(frame.f_globals.get("__name__", "")).startswith(("airflow.", "cronlift.")):
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame is not None else ""
-
-
-def _check_manifest(task_id: str, manifest: Any) -> None:
-    example = 'manifest="jobs/export.yaml"'
-    if not isinstance(manifest, (str, dict)):
-        raise OperatorArgumentError(
-            f"Task {task_id}: manifest is a {type(manifest).__name__}. Give a path, YAML text or a dict: {example}."
-        )
-    if not manifest or (isinstance(manifest, str) and not manifest.strip()):
-        raise OperatorArgumentError(f"Task {task_id}: manifest is empty. Give a path, YAML text or a dict: {example}.")
-    if isinstance(manifest, str) and "\n" not in manifest.strip():
-        from cronlift.job.sources import FILE_SUFFIXES, is_path
-
-        if not is_path(manifest) and ":" not in manifest and "{" not in manifest:
-            raise OperatorArgumentError(
-                f"Task {task_id}: manifest {manifest!r} is neither YAML nor a path that ends in "
-                f"{', '.join(FILE_SUFFIXES)}. Write it like {example}."
-            )

@@ -17,13 +17,17 @@ class JobEvent:
         outcome: "succeeded" or "failed".
         job: `namespace/name`; empty when it was never created.
         message: Why it failed.
+        value: The task's result; None without one.
+        may_retry: False when another try is useless.
     """
 
     outcome: str
     job: str
     message: str
+    value: Any = None
+    may_retry: bool = True
 
-    def to_payload(self) -> dict[str, str]:
+    def to_payload(self) -> dict[str, Any]:
         """Return the payload of the event."""
         return asdict(self)
 
@@ -32,15 +36,17 @@ class JobEvent:
         """Read a payload.
 
         Args:
-            payload: Ours, or the bare state that `dag.test()` hands on when the trigger ended the task itself.
+            payload: Ours.
 
         Raises:
-            JobError: It is neither; an unknown word never means success.
+            JobError: It is not; an unknown word never means success.
         """
-        if payload == "success":
-            return cls("succeeded", "", "")
-        if payload == "failed":
-            return cls("failed", "", "the Job failed; its log tells why")
         if isinstance(payload, dict) and payload.get("outcome") in ("succeeded", "failed"):
-            return cls(payload["outcome"], str(payload.get("job", "")), str(payload.get("message", "")))
+            return cls(
+                payload["outcome"],
+                str(payload.get("job", "")),
+                str(payload.get("message", "")),
+                payload.get("value"),
+                payload.get("may_retry") is not False,
+            )
         raise JobError(f"Unknown event {payload!r} from the trigger. Triggerer and worker must run the same cronlift.")

@@ -63,7 +63,7 @@ def task_policy(task: Any) -> None:
     more = dag.template_searchpath or ()
     folders = [Path(dag.folder), *(Path(each) for each in ([more] if isinstance(more, str) else more))]
     try:
-        collect_and_check(manifest, folders, f"{dag.fileloc}: task {task.task_id}")
+        collect_and_check(manifest, folders, f"{dag.fileloc}: task {task.task_id}", dag.dag_id)
     except CronliftError as error:
         raise AirflowClusterPolicyViolation(str(error)) from error
 

@@ -3,6 +3,7 @@
 CRONLIFT_DEPLOYMENT   `<namespace>/<release>`; part of every Job's identity
 CRONLIFT_TEAMS        JSON: {"demo": {"namespace": "team-demo", "serviceAccount": "cronlift-job"}}
 CRONLIFT_JOB_IMAGES   JSON: {"legacy": "registry.example/legacy:1.4"}
+CRONLIFT_CLUSTERS     JSON: {"gpu": {"kubeconfig": "/etc/cronlift/clusters/gpu/kubeconfig", "context": ""}}; optional
 """
 
 import json
@@ -16,6 +17,7 @@ from cronlift.errors import SettingsError, TeamError
 DEPLOYMENT_VARIABLE = "CRONLIFT_DEPLOYMENT"
 TEAMS_VARIABLE = "CRONLIFT_TEAMS"
 IMAGES_VARIABLE = "CRONLIFT_JOB_IMAGES"
+CLUSTERS_VARIABLE = "CRONLIFT_CLUSTERS"
 TEAM_SEPARATOR = "__"
 LAUNCHER_ACCOUNT = "cronlift-launcher"
 JOB_ACCOUNT = "cronlift-job"
@@ -39,6 +41,19 @@ class Team:
     def launcher(self) -> str:
         """The user that calls for this team impersonate."""
         return f"system:serviceaccount:{self.namespace}:{LAUNCHER_ACCOUNT}"
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Another cluster on which Jobs may run.
+
+    Args:
+        kubeconfig: Path of its kubeconfig file, in the triggerer.
+        context: Context in it; empty for the current one.
+    """
+
+    kubeconfig: str
+    context: str = ""
 
 
 def read_deployment(environment: Mapping[str, str] = os.environ) -> str:
@@ -82,6 +97,23 @@ def read_images(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     return images
 
 
+def read_clusters(environment: Mapping[str, str] = os.environ) -> dict[str, Cluster]:
+    """Return the deployment's other clusters by name; empty when it has none.
+
+    Raises:
+        SettingsError: The variable is no JSON, or an entry names no kubeconfig.
+    """
+    if not environment.get(CLUSTERS_VARIABLE, "").strip():
+        return {}
+    example = '{"gpu": {"kubeconfig": "/etc/cronlift/clusters/gpu/kubeconfig"}}'
+    clusters = {}
+    for name, entry in _read_json(CLUSTERS_VARIABLE, example, environment).items():
+        if not isinstance(entry, dict) or not isinstance(entry.get("kubeconfig"), str) or not entry["kubeconfig"]:
+            raise SettingsError(_malformed(CLUSTERS_VARIABLE, f"cluster {name!r} names no kubeconfig", example))
+        clusters[name] = Cluster(entry["kubeconfig"], str(entry.get("context") or ""))
+    return clusters
+
+
 def has_images(environment: Mapping[str, str] = os.environ) -> bool:
     """Tell whether the deployment's images are known here; they are not on a laptop."""
     return bool(environment.get(IMAGES_VARIABLE, "").strip())
@@ -90,6 +122,12 @@ def has_images(environment: Mapping[str, str] = os.environ) -> bool:
 def has_teams(environment: Mapping[str, str] = os.environ) -> bool:
     """Tell whether the deployment's teams are known here; they are not on a laptop."""
     return bool(environment.get(TEAMS_VARIABLE, "").strip())
+
+
+def team_name(dag_id: str) -> str:
+    """Return the name of the team that a DAG id begins with; empty when it names none."""
+    name, separator, rest = dag_id.partition(TEAM_SEPARATOR)
+    return name if separator and rest else ""
 
 
 def team_of(dag_id: str, teams: Mapping[str, Team]) -> Team:

@@ -178,7 +178,7 @@ class JobTrigger(BaseTrigger):
         if rendered is None:
             if self._context is None:
                 raise JobFailedError("The trigger has no template context, so it cannot render the manifest.")
-            values = render_values(self.values or {}, self._context)
+            values = render_values(self.values or {}, self._context, identity)
             rendered = render_manifest(sources, self._context, identity, values)
         return make_objects(rendered, sources, identity, team, self.execution_timeout_seconds)
 
