@@ -53,6 +53,8 @@ class MarkedLines:
     """
 
     _pieces: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    _sizes: dict[tuple[str, str], int] = field(default_factory=dict)
+    _cut: set[tuple[str, str]] = field(default_factory=set)
     _size: int = 0
 
     def add(self, pod: str, container: str, line: str) -> bool:
@@ -68,11 +70,26 @@ class MarkedLines:
         """
         if not line.startswith(RESULT_MARK):
             return False
-        piece = line[len(RESULT_MARK) :].removeprefix(" ")
+        piece, key = line[len(RESULT_MARK) :].removeprefix(" "), (pod, container)
+        self._sizes[key] = self._sizes.get(key, 0) + len(piece)
         self._size += len(piece)
-        if self._size <= RESULT_LIMIT_CHARACTERS:  # beyond it only counts, and `texts` refuses
-            self._pieces.setdefault((pod, container), []).append(piece)
+        if self._size <= RESULT_LIMIT_CHARACTERS and key not in self._cut:
+            self._pieces.setdefault(key, []).append(piece)
+        else:
+            self._cut.add(key)  # only counted from here on, and `texts` refuses
         return True
+
+    def forget(self, pod: str, container: str | None = None) -> None:
+        """Drop what a container printed, because it starts again, or a whole Pod, because it failed.
+
+        Args:
+            pod: The Pod's name.
+            container: The container's name; None for all of the Pod.
+        """
+        for key in [each for each in self._sizes if each[0] == pod and container in (None, each[1])]:
+            self._size -= self._sizes.pop(key)
+            self._pieces.pop(key, None)
+            self._cut.discard(key)
 
     def texts(self, pod: str) -> dict[str, str]:
         """Return container -> text of a Pod.
@@ -80,7 +97,8 @@ class MarkedLines:
         Raises:
             ResultError: All marked lines of the Job together are too large.
         """
-        _refuse_large(self._size)
+        if any(name == pod for name, _ in self._cut):
+            _refuse_large(max(self._size, RESULT_LIMIT_CHARACTERS + 1))
         return {container: "".join(pieces) for (name, container), pieces in self._pieces.items() if name == pod}
 
 
