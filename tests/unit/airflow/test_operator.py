@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from airflow.sdk.exceptions import TaskDeferred
+from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 from airflow.serialization.decoders import smart_decode_trigger_kwargs
 from airflow.serialization.serialized_objects import DagSerialization
 
@@ -87,6 +87,13 @@ def test_mapped_task_starts_on_a_worker(parse):
         ("max_active_tis_per_dag=1", False, "triggerer"),
         ("max_active_tis_per_dagrun=1", False, "triggerer"),
         ("on_execute_callback=print", False, "triggerer"),
+        ("pre_execute=print", False, "triggerer"),
+        ("post_execute=print", True, "worker"),
+        ("retry_policy=__import__('airflow.sdk', fromlist=['r']).ExceptionRetryPolicy([])", True, "worker"),
+        ("map_index_template='{{ shard }}'", True, "worker"),
+        ("depends_on_past=True", True, "triggerer"),
+        ("values={'shard': 1}", True, "triggerer"),
+        ("result_from='log', logs='off', tail_lines=None", True, "triggerer"),
     ],
 )
 def test_worker_is_used_only_where_airflow_needs_one(parse, argument, starts_in_triggerer, finish):
@@ -98,6 +105,54 @@ def test_worker_is_used_only_where_airflow_needs_one(parse, argument, starts_in_
     task = task_of(bag)
     assert task.start_from_trigger is starts_in_triggerer
     assert task._trigger_kwargs(None)["finish"] == finish
+
+
+def test_value_from_another_task_makes_a_worker_start_and_an_edge(parse):
+    """In the triggerer it would arrive unresolved (fact 6)."""
+    bag = parse("""
+        with DAG("demo__a", schedule=None):
+            up = KubernetesJobOperator(task_id="up", manifest="jobs/a.yaml")
+            KubernetesJobOperator(task_id="x", manifest="jobs/a.yaml", values={"rows": [up.output["rows"]]})
+    """)
+    task = task_of(bag)
+    assert task.start_from_trigger is False
+    assert task.upstream_task_ids == {"up"}
+
+
+def test_users_macros_make_a_worker_start(parse, folder):
+    """In the triggerer they would be silently empty (fact 6)."""
+    (folder / "jobs" / "a.yaml").write_text(MANIFEST.replace("run_id", "shout(run_id)"))
+    bag = parse("""
+        with DAG("demo__a", schedule=None, user_defined_macros={"shout": str.upper}):
+            KubernetesJobOperator(task_id="x", manifest="jobs/a.yaml")
+    """)
+    task = task_of(bag)
+    assert task.start_from_trigger is False
+
+    class TaskInstance:
+        dag_id, run_id, task_id, map_index, try_number = "demo__a", "manual__1", "x", -1, 1
+
+    with pytest.raises(TaskDeferred) as deferred:
+        task.execute({"ti": TaskInstance(), "run_id": "manual__1"})
+    assert "echo MANUAL__1" in deferred.value.trigger.rendered
+
+
+def test_mapped_values_reach_the_manifest(parse, folder):
+    (folder / "jobs" / "a.yaml").write_text(MANIFEST.replace("run_id", "shard"))
+    bag = parse("""
+        with DAG("demo__a", schedule=None):
+            each = KubernetesJobOperator.partial(task_id="x", manifest="jobs/a.yaml")
+            each.expand(values=[{"shard": 1}, {"shard": 2}])
+    """)
+    assert bag.import_errors == {}
+    mapped = serialized(bag).get_task("x")
+    assert not mapped.start_from_trigger
+
+
+def test_result_is_the_return_value_of_a_task_that_finishes_on_a_worker():
+    task = KubernetesJobOperator(task_id="x", manifest="jobs/a.yaml", result_from="log")
+    event = {"outcome": "succeeded", "job": "n/x", "message": "", "value": {"rows": 3}}
+    assert task.execute_complete({}, event) == {"rows": 3}
 
 
 def test_fail_fast_dag_finishes_on_a_worker(parse):
@@ -123,14 +178,26 @@ def test_fail_fast_dag_finishes_on_a_worker(parse):
         ("''", ["manifest is empty"]),
         ("'jobs/a'", ["neither YAML nor a path", ".yaml"]),
         ("'jobs/a.yaml', delete_policy='later'", ["delete_policy is 'later'", "'on_success'"]),
+        ("'jobs/a.yaml', result_from='stdout', logs='some'", ["result_from is 'stdout'", "'log'", "logs is 'some'"]),
+        ("'jobs/a.yaml', start_timeout=5", ["start_timeout is 5", "timedelta(minutes=10)"]),
+        ("'jobs/a.yaml', tail_every=__import__('datetime').timedelta(1)", ["without tail_lines"]),
+        ("'jobs/a.yaml', tail_lines=0", ["tail_lines is 0"]),
+        ("'jobs/a.yaml', cluster='gpu'", ["no cluster 'gpu'", "none"]),
+        ("'jobs/a.yaml', values=[1]", ["values is a list"]),
+        ("'jobs/a.yaml', values={'ds': 1, 'a b': 2}", ["'ds', which is Airflow's own", "'a b', which is no name"]),
+        ("'jobs/name.yaml'", ["jobs/name.yaml:9", "'runid'", "Did you mean 'run_id'"]),
+        ("'jobs/other.yaml'", ["jobs/other.yaml:9", "'billing__token' is not team 'demo'"]),
     ],
-    ids=["missing", "yaml", "jinja", "no job", "image", "secret", "dict", "text", "type", "empty", "no path", "policy"],
+    ids=["missing", "yaml", "jinja", "no job", "image", "secret", "dict", "text", "type", "empty", "no path", "policy",
+         "choices", "start timeout", "tail every", "tail lines", "cluster", "values", "value names", "unknown name",
+         "other team's variable"],
 )  # fmt: skip
 def test_fault_is_an_import_error_with_place_and_cure(parse, folder, manifest, words):
     secret = "---\napiVersion: v1\nkind: Secret\nmetadata: {name: db}\nstringData:\n  password: hunter2\n"
     files = {
         "bad": "kind: Job\nspec: a: b\n", "jinja": "{{ ds\n", "pod": "kind: Pod\n",
         "image": MANIFEST.replace("images.legacy", "images.ruby"), "secret": MANIFEST + secret,
+        "name": MANIFEST.replace("run_id", "runid"), "other": MANIFEST.replace("run_id", "var.value.billing__token"),
     }  # fmt: skip
     for name, text in files.items():
         (folder / "jobs" / f"{name}.yaml").write_text(text)
@@ -170,10 +237,10 @@ def test_execute_defers_with_the_rendered_manifest_and_the_timeout(parse):
     ("event", "error"),
     [
         ({"outcome": "succeeded", "job": "n/x", "message": ""}, None),
-        ("success", None),
         ({"outcome": "failed", "job": "n/x", "message": "exit code 3"}, JobFailedError),
-        ("failed", JobFailedError),
+        ({"outcome": "failed", "may_retry": False}, AirflowFailException),
         ({"outcome": "odd"}, JobError),
+        ("success", JobError),
         ("skipped", JobError),
         (None, JobError),
     ],

@@ -46,13 +46,15 @@ async def first_event(trigger: JobTrigger) -> TriggerEvent:
         return await anext(events)
 
 
-async def play(api: FakeApi, trigger: JobTrigger, exit_code: int = 0) -> TriggerEvent:
+async def play(
+    api: FakeApi, trigger: JobTrigger, exit_code: int = 0, *, reason: str = "BackoffLimitExceeded", message: str = ""
+) -> TriggerEvent:
     task = asyncio.ensure_future(first_event(trigger))
     await until(lambda: api.objects["jobs"])
     pod = api.run_pod(api.job())
     api.say(pod["metadata"]["name"], "main", "hello")
-    api.end_pod(pod, exit_code)
-    api.finish(api.job(), *(("Complete",) if exit_code == 0 else ("Failed", "BackoffLimitExceeded", "it failed")))
+    api.end_pod(pod, exit_code, message=message)
+    api.finish(api.job(), *(("Complete",) if exit_code == 0 else ("Failed", reason, "it failed")))
     return await task
 
 
@@ -62,6 +64,57 @@ async def test_success_is_written_by_the_trigger(api):
     assert container["command"][2] == "echo manual__1"
     assert container["image"] == "registry/legacy:1"
     assert api.job()["metadata"]["annotations"]["cronlift.dev/run-id"] == "manual__1"
+
+
+async def test_values_are_rendered_in_the_triggerer(api):
+    await play(api, make(MANIFEST.replace("run_id", "day"), values={"day": "on {{ run_id }}"}))
+    assert api.job()["spec"]["template"]["spec"]["containers"][0]["command"][2] == "echo on manual__1"
+
+
+async def test_result_is_pushed_before_the_end_is_written(api, monkeypatch):
+    """Not by TaskSuccessEvent(xcoms=...), which encodes twice (fact 3)."""
+    pushed: list[Any] = []
+
+    async def push(_task_instance: Any, value: Any) -> None:
+        pushed.append(value)
+
+    monkeypatch.setattr("cronlift.airflow.xcoms.push_result", push)
+    event = await play(api, make(result_from="termination_message"), message='{"rows": 3}')
+    assert isinstance(event, TaskSuccessEvent)
+    assert event.xcoms is None
+    assert pushed == [{"rows": 3}]
+
+
+async def test_result_travels_to_a_worker_that_finishes(api):
+    event = await play(api, make(result_from="termination_message", finish="worker"), message="[1, 2]")
+    assert event.payload["value"] == [1, 2]
+
+
+async def test_dag_test_gets_its_end_as_an_event(api):
+    """Without a triggerer nobody would write the end (fact 18)."""
+    trigger = make()
+    trigger.trigger_id = None
+    event = await play(api, trigger)
+    assert type(event) is TriggerEvent
+    assert event.payload["outcome"] == "succeeded"
+
+
+@pytest.mark.parametrize(("retries", "on_worker"), [(2, True), (0, False)])
+async def test_failure_that_forbids_a_retry_is_written_by_a_worker(api, retries, on_worker):
+    """Only a worker can say "fail, and do not retry" (fact 4)."""
+    event = await play(api, make(retries=retries), exit_code=42, reason="PodFailurePolicy")
+    assert (type(event) is TriggerEvent) is on_worker
+    assert not on_worker or event.payload["may_retry"] is False
+
+
+async def test_manifest_is_logged_without_its_secrets(api, monkeypatch):
+    said: list[str] = []
+    log = SimpleNamespace(info=lambda text, **_: said.append(text), warning=said.append, error=said.append)
+    monkeypatch.setattr(JobTrigger, "log", log)
+    text = MANIFEST + "          env: [{name: TOKEN, value: hunter2}]\n"
+    await play(api, make(text, log_manifest=True))
+    assert any("name: TOKEN" in line for line in said)
+    assert not any("hunter2" in line for line in said)
 
 
 async def test_failure_is_written_by_the_trigger(api):
@@ -211,9 +264,11 @@ async def test_retries_that_multiply_are_warned_of(api, monkeypatch, retries, li
 
 async def test_waiting_trigger_does_not_keep_its_dag(api):
     trigger = make()
+    context = trigger._context
     task = asyncio.ensure_future(first_event(trigger))
     await until(lambda: api.calls["watch jobs"])
     assert trigger._context is None
+    assert context == {}, "the triggerer's coroutine holds the same mapping until the trigger ends"
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 
