@@ -14,6 +14,7 @@ from typing import Any
 import click
 import yaml
 
+from cronlift.cli.doctor import doctor_command
 from cronlift.cli.sweep import sweep_command
 from cronlift.errors import CronliftError
 from cronlift.job.manifest import Defaults, Places, build_objects, check_sources, parse
@@ -30,6 +31,7 @@ def main() -> None:
     """Move a crontab to Airflow on Kubernetes, and look after what moved."""
 
 
+main.add_command(doctor_command)
 main.add_command(sweep_command)
 
 
