@@ -48,6 +48,7 @@ class ManifestError(CronliftError):
 
     def __init__(self, what: str, *, where: str = "", cure: str) -> None:
         self.what, self.where, self.cure = what.rstrip("."), where, cure
+        self.faults: tuple[ManifestError, ...] = (self,)
         super().__init__(f"{where}: {self.what}. {cure}" if where else f"{self.what}. {cure}")
 
     @classmethod
@@ -58,11 +59,12 @@ class ManifestError(CronliftError):
             faults: At least one.
 
         Returns:
-            The single fault itself, or one error that lists them all, a line each.
+            The single fault itself, or one error that lists them all, a line each, and has them as `faults`.
         """
         if len(faults) == 1:
             return faults[0]
         joined = cls(f"{len(faults)} faults", cure="")
+        joined.faults = tuple(faults)
         joined.args = ("\n".join([f"{len(faults)} faults in the manifest:", *(f"- {fault}" for fault in faults)]),)
         return joined
 

@@ -5,8 +5,11 @@ from datetime import timedelta
 import pytest
 
 from cronlift.errors import ManifestError
-from cronlift.job.manifest import Defaults, Places, build_objects, check_sources, parse
+from cronlift.job.documents import Places
+from cronlift.job.manifest import Defaults, build_objects
 from cronlift.job.naming import TaskIdentity, job_name
+from cronlift.job.parse import parse
+from cronlift.job.review import check_sources
 from cronlift.job.sources import collect
 from cronlift.job.template import Images
 

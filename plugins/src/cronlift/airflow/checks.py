@@ -7,8 +7,8 @@ from typing import Any
 from cronlift.airflow import settings
 from cronlift.errors import ManifestError, OperatorArgumentError
 from cronlift.job.access import check_access
-from cronlift.job.manifest import check_sources
 from cronlift.job.names import unknown_names
+from cronlift.job.review import check_sources
 from cronlift.job.sources import INLINE_NAME, Sources, collect
 from cronlift.job.template import Images
 

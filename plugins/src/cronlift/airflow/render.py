@@ -6,9 +6,11 @@ from typing import Any
 
 from cronlift.airflow import settings
 from cronlift.airflow.template_context import template_context
-from cronlift.job.manifest import Defaults, Places, build_objects, parse
+from cronlift.job.documents import Places
+from cronlift.job.manifest import Defaults, build_objects
 from cronlift.job.naming import TaskIdentity, digest, job_name
 from cronlift.job.objects import Objects
+from cronlift.job.parse import parse
 from cronlift.job.sources import Sources
 from cronlift.job.template import Images, render
 

@@ -17,8 +17,11 @@ import yaml
 from cronlift.cli.doctor import doctor_command
 from cronlift.cli.sweep import sweep_command
 from cronlift.errors import CronliftError
-from cronlift.job.manifest import Defaults, Places, build_objects, check_sources, parse
+from cronlift.job.documents import Places
+from cronlift.job.manifest import Defaults, build_objects
 from cronlift.job.naming import TaskIdentity
+from cronlift.job.parse import parse
+from cronlift.job.review import check_sources
 from cronlift.job.sources import collect
 from cronlift.job.template import Images, render
 

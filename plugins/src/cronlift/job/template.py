@@ -60,7 +60,7 @@ def render(
     images: Images,
     *,
     values: Mapping[str, Any] | None = None,
-    job_name: str = "",
+    job_name: str | None = None,
     limits: Limits | None = None,
 ) -> Any:
     """Render a manifest.
@@ -83,7 +83,7 @@ def render(
     limits = limits or Limits()
     environment = bare_environment(sources.files)
     # Globals, as Airflow's names are not: what is imported without "with context" sees these too.
-    environment.globals |= {"images": images, "job_name": job_name}
+    environment.globals |= {"images": images} | ({"job_name": job_name} if job_name is not None else {})
     known = {**(values or {}), **context}
     with _naming_the_line(sources.entry), time_limit(limits.seconds):
         if sources.document is not None:
@@ -130,6 +130,10 @@ def _naming_the_line(entry: str) -> Iterator[None]:
     except TemplateNotFound as error:
         raise ManifestError(
             f"template {error.name!r} was not found", where=entry, cure="Include it by its literal name."
+        ) from error
+    except RecursionError as error:
+        raise ManifestError(
+            "a template includes, extends or calls itself without an end", where=entry, cure="Break the circle."
         ) from error
     except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise ManifestError(

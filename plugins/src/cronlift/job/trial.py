@@ -1,80 +1,30 @@
 """Render a manifest before there is a run, with guesses for every value, to find faults while the DAG is parsed.
 
-A guess stands for any value: it prints as a word, can be called, indexed, compared and looped over. What the result
-shows is certain only where no guess decides it, so this module also tells which findings to believe.
+What the result shows is certain only where no guess decides it, so this module also tells which findings to believe.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import TemplateError, Undefined, nodes
+from jinja2 import StrictUndefined, TemplateError, Undefined, UndefinedError, nodes
+from jinja2.exceptions import SecurityError
 
 from cronlift.errors import ManifestError
 from cronlift.job.environment import bare_environment
+from cronlift.job.guess import GUESS, JOB_NAME_GUESS, SECRET_GUESS, FalseGuess, FalseSecretGuess, Guess, SecretGuess
 from cronlift.job.limits import LimitError, Limits, bounded, time_limit
+from cronlift.job.names import CONTEXT_NAMES
 from cronlift.job.sources import Sources
 from cronlift.job.template import Images, render_leaves, template_position
 
-GUESS = "cronlift-guess"
 _TRIAL_LIMITS = Limits(seconds=5.0)
-
-
-class Guess(Undefined):
-    """Any value: prints as a word, and every operation on it gives another guess.
-
-    An Undefined refuses every operation, which mypy takes for a promise; a guess breaks it on purpose.
-    """
-
-    __slots__ = ()
-
-    def __str__(self) -> str:
-        return GUESS
-
-    def __call__(self, *_: Any, **__: Any) -> "Guess":  # type: ignore[override]  # noqa: D102 - a magic method
-        return self
-
-    def __getattr__(self, name: str) -> "Guess":
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return self
-
-    def __getitem__(self, _: Any) -> "Guess":  # type: ignore[override]
-        return self
-
-    def __iter__(self) -> Iterator["Guess"]:
-        yield self
-
-    def __len__(self) -> int:
-        return 1
-
-    def __bool__(self) -> bool:
-        return True
-
-    def __int__(self) -> int:  # type: ignore[override]
-        return 1
-
-    def __float__(self) -> float:  # type: ignore[override]
-        return 1.0
-
-    def _operate(self, *_: Any) -> "Guess":
-        return self
-
-    def _compare(self, _: Any) -> bool:
-        return True
-
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _operate  # type: ignore[assignment]
-    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = __neg__ = __pos__ = _operate  # type: ignore[assignment]
-    __lt__ = __le__ = __gt__ = __ge__ = _compare  # type: ignore[assignment]
-
-    def __eq__(self, other: object) -> bool:
-        return True
-
-    def __ne__(self, other: object) -> bool:
-        return False
-
-    def __hash__(self) -> int:
-        return hash(GUESS)
+_SECRET_NAMES = ("conn", "var")
+# What makes lines of the result other lines than those of the source.
+_MOVING: tuple[type[nodes.Node], ...] = (
+    *(nodes.For, nodes.If, nodes.Include, nodes.Extends, nodes.Block),
+    *(nodes.Macro, nodes.CallBlock, nodes.FilterBlock, nodes.AssignBlock),
+)
 
 
 @dataclass(frozen=True)
@@ -93,55 +43,78 @@ class Trial:
     same_lines: bool
 
 
-def try_rendering(sources: Sources, images: Images | None) -> Trial | None:
+class _NotImportedError(UndefinedError):
+    """A name of Airflow's is used where an import does not bring it."""
+
+
+def try_rendering(sources: Sources, images: Images | None, *, truth: bool = True) -> Trial | None:
     """Render with guesses.
 
     Args:
         sources: What `collect` found.
         images: The deployment's images, or None where they are not known (a laptop); then any name passes.
+        truth: Whether guesses are true, and equal to whatever they are compared with.
 
     Returns:
         The result, or None when the template needs real values to render at all.
 
     Raises:
-        ManifestError: The template names an image that the deployment does not have.
+        ManifestError: It is certain to fail: an unknown image, a forbidden attribute, or a name of Airflow's in a
+            template that is imported without its context.
     """
+    guess, secret = (Guess, SecretGuess) if truth else (FalseGuess, FalseSecretGuess)
     environment = bare_environment(sources.files)
-    environment.undefined = Guess
-    if images is not None:
-        environment.globals["images"] = images
+    environment.undefined = _undefined_maker(guess)  # type: ignore[assignment]
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": True, "default": str}
+    environment.globals |= {"job_name": JOB_NAME_GUESS, "images": guess() if images is None else images}
+    context = {name: secret() if name in _SECRET_NAMES else guess() for name in CONTEXT_NAMES}
     try:
         with time_limit(_TRIAL_LIMITS.seconds):
             if sources.document is not None:
-                return Trial(render_leaves(environment, sources.document, {}, _TRIAL_LIMITS), True, False)
-            text = bounded(environment.get_template(sources.entry).generate(), _TRIAL_LIMITS)
+                return Trial(render_leaves(environment, sources.document, context, _TRIAL_LIMITS), True, False)
+            text = bounded(environment.get_template(sources.entry).generate(**context), _TRIAL_LIMITS)
     except ManifestError as error:
         where = template_position(error, sources.entry)
         raise ManifestError(error.what, where=where, cure=error.cure) from error
+    except (SecurityError, _NotImportedError) as error:
+        cure = (
+            'Import it with its context: {% import "..." as ... with context %}.'
+            if isinstance(error, _NotImportedError)
+            else "Use another attribute; Python's internals are closed to templates."
+        )
+        where = template_position(error, sources.entry)
+        raise ManifestError(str(error.message), where=where, cure=cure) from error
     except (TemplateError, LimitError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError):
         return None
-    certain = all(line.replace(GUESS, "").strip(" -'\"") or GUESS not in line for line in text.splitlines())
-    return Trial(text, certain, _keeps_lines(sources))
+    except RecursionError:
+        return None
+    return Trial(text, all(_is_certain(line) for line in text.splitlines()), _keeps_lines(sources, text))
 
 
-def _keeps_lines(sources: Sources) -> bool:
+def _undefined_maker(guess: type[Guess]) -> Callable[..., Undefined]:
+    """Return what Jinja calls for each name, attribute or item that is not there."""
+
+    def make(hint: str | None = None, obj: Any = None, name: str | None = None, exc: Any = UndefinedError) -> Undefined:
+        if exc is SecurityError:
+            raise SecurityError(hint)
+        if obj is None and name in CONTEXT_NAMES:
+            hint = f"{name!r} is not known in a template that is imported"
+            return StrictUndefined(hint, name=name, exc=_NotImportedError)
+        return guess(hint, name=name)
+
+    return make
+
+
+def _is_certain(line: str) -> bool:
+    for word in (SECRET_GUESS, JOB_NAME_GUESS, GUESS):
+        if word in line and not line.replace(word, "").strip(" -'\""):
+            return False
+    return True
+
+
+def _keeps_lines(sources: Sources, text: str) -> bool:
     """Tell whether every line of the result is the same line of the entry file."""
-    tree = bare_environment().parse(sources.files[sources.entry])
-    moving: tuple[type[nodes.Node], ...] = (nodes.For, nodes.Include, nodes.Extends, nodes.Macro, nodes.Block, nodes.If)
     source = sources.files[sources.entry]
-    still = next(tree.find_all(moving), None) is None
-    return still and "{%-" not in source and "-%}" not in source and "{{-" not in source
-
-
-def literal_secrets(document: Mapping[str, Any]) -> list[str]:
-    """Return the keys of a Secret document whose values hold no reference to a connection or variable.
-
-    Args:
-        document: A Secret from a trial rendering.
-    """
-    found = []
-    for block in ("data", "stringData"):
-        for key, value in (document.get(block) or {}).items():
-            if GUESS not in str(value):
-                found.append(f"{block}.{key}")
-    return found
+    if text.count("\n") != source.count("\n") or any(mark in source for mark in ("{%-", "-%}", "{{-", "-}}")):
+        return False
+    return next(bare_environment().parse(source).find_all(_MOVING), None) is None
