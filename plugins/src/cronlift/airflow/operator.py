@@ -175,7 +175,7 @@ class KubernetesJobOperator(BaseOperator):
             "cluster": self.cluster,
             "delete_policy": self.delete_policy,
             "start_timeout_seconds": _seconds(self.start_timeout),
-            "result_from": self.result_from,
+            "result_from": self.result_from if self.do_xcom_push else None,
             "logs": self.logs,
             "tail_lines": self.tail_lines,
             "tail_every_seconds": _seconds(self.tail_every),

@@ -4,7 +4,7 @@ from typing import Any
 
 from cronlift.airflow.outcome import FINISH_IN_TRIGGERER, FINISH_IN_WORKER
 
-_FOR_THE_END = ("outlets", "on_success_callback", "email", "retry_policy", "_post_execute_hook")
+_FOR_THE_END = ("outlets", "on_success_callback", "email", "retry_policy", "multiple_outputs", "_post_execute_hook")
 
 
 def reasons_to_start_in_worker(task: Any) -> list[str]:
