@@ -3,6 +3,8 @@
 import difflib
 import keyword
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from jinja2 import nodes
@@ -10,7 +12,7 @@ from jinja2.meta import find_undeclared_variables
 
 from cronlift.errors import ManifestError
 from cronlift.job.environment import bare_environment
-from cronlift.job.sources import Sources
+from cronlift.job.sources import CACHED_TEMPLATES, Sources
 
 # What Airflow 3.3.2 puts into the template context of a task that starts; a test compares both lists with its own.
 # fmt: off
@@ -62,7 +64,7 @@ def names_used(sources: Sources) -> set[str]:
         Names of Airflow's context, of values, `images`, `job_name`, and any that nobody gives. Names that one template
         sets for another are among them.
     """
-    return {name for _, tree in _trees(sources) for name in find_undeclared_variables(tree)} - _JINJA_NAMES
+    return {name for _, text in _templates(sources) for name in _names_in(text).wanted}
 
 
 def unknown_names(sources: Sources, values: Collection[str] = ()) -> list[ManifestError]:
@@ -77,14 +79,13 @@ def unknown_names(sources: Sources, values: Collection[str] = ()) -> list[Manife
     Returns:
         One fault a name and template, with its line and the nearest name that exists.
     """
-    trees = list(_trees(sources))
+    found = [(place, _names_in(text)) for place, text in _templates(sources)]
     known = CONTEXT_NAMES | OWN_NAMES | set(values)
-    spared = {name for _, tree in trees for name in _set_names(tree) | _optional_names(tree)}
+    spared = {name for _, names in found for name in names.spared}
     faults = []
-    for place, tree in trees:
-        for name in sorted(find_undeclared_variables(tree) - known - spared - _JINJA_NAMES):
-            line = next((each.lineno for each in tree.find_all(nodes.Name) if each.name == name), None)
-            where = f"{place}:{line}" if line is not None and sources.document is None else place
+    for place, names in found:
+        for name in sorted(names.wanted.keys() - known - spared):
+            where = place if sources.document is not None else f"{place}:{names.wanted[name]}"
             faults.append(unknown_name(name, known, where))
     return faults
 
@@ -102,12 +103,33 @@ def unknown_name(name: str, known: Collection[str], where: str) -> ManifestError
     )
 
 
-def _trees(sources: Sources) -> Iterator[tuple[str, nodes.Template]]:
-    environment = bare_environment()
-    for name, source in sources.files.items():
-        yield name, environment.parse(source, name=name)
+@dataclass(frozen=True)
+class _Names:
+    """The names in one template.
+
+    Args:
+        wanted: Name -> line, of what it looks up outside itself.
+        spared: What it sets, or can do without.
+    """
+
+    wanted: Mapping[str, int]
+    spared: frozenset[str]
+
+
+@lru_cache(maxsize=CACHED_TEMPLATES)
+def _names_in(text: str) -> _Names:
+    tree = bare_environment().parse(text)
+    lines: dict[str, int] = {}
+    for each in tree.find_all(nodes.Name):
+        lines.setdefault(each.name, each.lineno)
+    wanted = find_undeclared_variables(tree) - _JINJA_NAMES
+    return _Names({name: lines.get(name, 1) for name in wanted}, frozenset(_set_names(tree) | _optional_names(tree)))
+
+
+def _templates(sources: Sources) -> Iterator[tuple[str, str]]:
+    yield from sources.files.items()
     for text in _texts(sources.document):
-        yield sources.entry, environment.parse(text, name=sources.entry)
+        yield sources.entry, text
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """All that can be told about a manifest before it runs: the faults, and the warnings."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from cronlift.errors import ManifestError
 from cronlift.job.advice import Advice, advise
@@ -10,7 +11,7 @@ from cronlift.job.documents import Document, Places
 from cronlift.job.names import unknown_names
 from cronlift.job.parse import parse
 from cronlift.job.secret_values import check_secrets, mentions_secret, refuse_unreadable_secret
-from cronlift.job.sources import Sources
+from cronlift.job.sources import CACHED_TEMPLATES, Sources
 from cronlift.job.template import Images
 from cronlift.job.trial import Trial, try_rendering
 
@@ -21,15 +22,21 @@ class Review:
 
     Args:
         faults: Each makes the DAG an import error.
-        advice: Warnings, told only when there is no fault.
         documents: Of the trial rendering; empty when that needs real values.
         places: Of the documents.
     """
 
-    faults: list[ManifestError] = field(default_factory=list)
-    advice: list[Advice] = field(default_factory=list)
-    documents: list[Document] = field(default_factory=list)
+    faults: tuple[ManifestError, ...]
+    documents: tuple[Document, ...] = ()
     places: Places = field(default_factory=lambda: Places("", has_lines=False))
+
+    def advice(self, retries: int = 0) -> list[Advice]:
+        """Return warnings; none while there are faults.
+
+        Args:
+            retries: Of the task.
+        """
+        return [] if self.faults else advise(self.documents, self.places, retries)
 
 
 def check_sources(
@@ -50,28 +57,51 @@ def check_sources(
     Raises:
         ManifestError: With all faults found.
     """
-    found = review(sources, images, values=values, retries=retries)
+    found = review(sources, images, values=values)
     if found.faults:
         raise ManifestError.all_of(found.faults)
-    return found.advice
+    return found.advice(retries)
 
 
-def review(
-    sources: Sources, images: Images | None, *, values: Collection[str] | None = None, retries: int = 0
+def review(sources: Sources, images: Images | None, *, values: Collection[str] | None = None) -> Review:
+    """Find the faults, and what warnings follow from; see `check_sources`.
+
+    What was found is remembered by content: a DAG file may have hundreds of tasks with one manifest.
+    """
+    known_images = frozenset(images.items()) if images is not None else None
+    known_values = frozenset(values) if values is not None else None
+    if sources.document is not None:
+        return _review(sources, known_images, known_values)
+    found = _review_again(sources.entry, tuple(sources.files.items()), known_images, known_values)
+    # Errors are raised, and whoever catches one may add to it: never the remembered ones themselves.
+    fresh = (ManifestError(each.what, where=each.where, cure=each.cure) for each in found.faults)
+    return replace(found, faults=tuple(fresh))
+
+
+@lru_cache(maxsize=CACHED_TEMPLATES)
+def _review_again(
+    entry: str,
+    files: tuple[tuple[str, str], ...],
+    images: frozenset[tuple[str, str]] | None,
+    values: frozenset[str] | None,
 ) -> Review:
-    """Find the faults and the warnings; see `check_sources`."""
+    return _review(Sources(entry, dict(files)), images, values)
+
+
+def _review(sources: Sources, known: frozenset[tuple[str, str]] | None, values: frozenset[str] | None) -> Review:
+    images = Images(dict(known)) if known is not None else None
     faults = unknown_names(sources, values) if values is not None else []
     try:
         trial = try_rendering(sources, images)
         documents, places = _documents_of(trial, sources)
         if documents is None:
             refuse_unreadable_secret(sources)
-            return Review(faults)
+            return Review(tuple(faults))
         faults += check(documents, places)
         faults += _check_secrets(sources, images, documents, places)
     except ManifestError as error:
-        return Review([*faults, *error.faults])
-    return Review(faults, [] if faults else advise(documents, places, retries), documents, places)
+        return Review((*faults, *error.faults))
+    return Review(tuple(faults), tuple(documents), places)
 
 
 def _documents_of(trial: Trial | None, sources: Sources) -> tuple[list[Document] | None, Places]:
