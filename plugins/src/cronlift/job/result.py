@@ -91,11 +91,6 @@ class MarkedLines:
             self._pieces.pop(key, None)
             self._cut.discard(key)
 
-    def forget(self, pod: str) -> None:
-        """Drop what a Pod printed, because it failed and another one takes its place."""
-        for key in [each for each in self._pieces if each[0] == pod]:
-            self._size -= sum(len(piece) for piece in self._pieces.pop(key))
-
     def texts(self, pod: str) -> dict[str, str]:
         """Return container -> text of a Pod.
 
