@@ -1,0 +1,134 @@
+"""docs/benchmark.md from the figures of a run: everything between the marks is generated."""
+
+from typing import Any
+
+from ci.errors import UserError
+from ci.paths import ROOT
+from tests.bench.operators import results
+from tests.bench.operators.contenders import OURS, PLAIN, STOCK_JOB, STOCK_POD, TITLES
+from tests.bench.operators.goals import Cases, goals, of, summary
+from tests.bench.operators.picture import picture
+
+PAGE = ROOT / "docs/benchmark.md"
+PICTURE = ROOT / "docs/pictures/benchmark.svg"
+BEGIN, END = "<!-- generated: begin -->", "<!-- generated: end -->"
+
+SIZES = (
+    ("1 task", "1", None),
+    ("16 tasks", "16", None),
+    ("50 tasks", "50", None),
+    ("300 tasks in one DAG", "300", 1),
+    ("300 tasks in 60 runs of 5", "300", 60),
+)
+HEAD = (
+    "contender", "failed", "wall", "CPU / task", "API requests / task", "log streams / task", "start p50 / p99",
+    "end p50 / p90 / p99",
+)  # fmt: skip
+
+
+def last() -> dict[str, Any]:
+    """Return what was measured last.
+
+    Raises:
+        UserError: Nothing was.
+    """
+    found = results.read()
+    if found is None:
+        raise UserError(f"There is no {results.PATH.relative_to(ROOT)}", cure="Measure first: make bench")
+    return found
+
+
+def write(content: dict[str, Any]) -> None:
+    """Write the generated part of the page, and its picture."""
+    before, _, rest = PAGE.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    PAGE.write_text(f"{before}{BEGIN}\n\n{markdown(content)}\n{END}{after}")
+    PICTURE.write_text(picture(content["cases"]))
+
+
+def markdown(content: dict[str, Any]) -> str:
+    """Return the tables."""
+    machine, versions, cases = content["machine"], content["versions"], content["cases"]
+    lines = [
+        f"{content['date'][:10]}, {machine['cpus']} cores ({machine['cpu'].strip()}), {machine['memory_gib']:g} GiB, "
+        f"kernel {machine['kernel']}, the {content['cluster']} cluster; load before {machine['load_before']:g}.",
+        ", ".join(f"{name} {version}" for name, version in versions.items()) + ".",
+        "",
+        "| goal | limit | seen | |",
+        "| --- | --- | --- | --- |",
+    ]
+    for goal in goals(cases):
+        mark = {True: "met", False: "**missed**", None: "not measured"}[goal.met]
+        lines.append(f"| {goal.name} | {goal.limit} | {goal.seen or '-'} | {mark} |")
+    for title, block, runs in SIZES:
+        lines += _table(title, block, runs, cases)
+    lines += _requests(cases)
+    lines += _memory(cases)
+    if broken := [case for case in cases if "error" in case]:
+        lines += ["", "Not measured, because the measurement itself broke:", ""]
+        lines += [f"- {case['block']}, {TITLES[case['contender']]}: {case['error'].splitlines()[0]}" for case in broken]
+    return "\n".join(lines) + "\n"
+
+
+def _table(title: str, block: str, runs: int | None, cases: Cases) -> list[str]:
+    rows = []
+    for contender in (OURS, STOCK_JOB, STOCK_POD, PLAIN):
+        found = summary(of(cases, block, contender, None if contender == PLAIN else runs))
+        if found is None:
+            continue
+        start, end = found["start_seconds"], found["end_seconds"]
+        cells = [
+            TITLES[contender],
+            f"{found['failed']} of {found['tasks']}",
+            _seconds(found["wall_seconds"], 1),
+            _seconds(found["cpu_seconds_per_task"], 3),
+            _number(found["requests_per_task"]),
+            _number(found["log_streams_per_task"]),
+            f"{start['p50']:.1f} / {start['p99']:.1f} s" if start else "-",
+            f"{end['p50']:.2f} / {end['p90']:.2f} / {end['p99']:.2f} s" if end else "-",
+        ]
+        rows.append(f"| {' | '.join(cells)} |")
+    if not rows:
+        return []
+    return ["", f"### {title}", "", f"| {' | '.join(HEAD)} |", f"|{' --- |' * len(HEAD)}", *rows]
+
+
+def _requests(cases: Cases) -> list[str]:
+    kinds: dict[str, dict[str, float]] = {}
+    contenders = (OURS, STOCK_JOB, STOCK_POD)
+    for contender in contenders:
+        found = of(cases, "50", contender)
+        tasks = sum(case["tasks"] for case in found)
+        for case in found:
+            for kind, number in (case.get("requests") or {}).items():
+                row = kinds.setdefault(kind, dict.fromkeys(contenders, 0.0))
+                row[contender] += number / tasks
+    if not kinds:
+        return []
+    lines = ["", "### Requests per task by kind, 50 tasks", "", "| request | ours | stock Job | stock Pod |"]
+    lines.append("| --- | --- | --- | --- |")
+    for kind, row in sorted(kinds.items()):
+        lines.append(f"| {kind} | " + " | ".join(f"{row[who]:.2f}" if row[who] else "-" for who in contenders) + " |")
+    return lines
+
+
+def _memory(cases: Cases) -> list[str]:
+    found = of(cases, "memory", OURS)
+    if not found:
+        return []
+    case = found[-1]
+    return [
+        "",
+        "### Memory of waiting tasks",
+        "",
+        f"Triggerer: {case['triggerer_mib_before']:g} MiB before, {case['triggerer_mib_waiting']:g} MiB with "
+        f"{case['tasks']} running Jobs of one DAG: {case['mib_per_waiting_task']:.2f} MiB a task.",
+    ]
+
+
+def _seconds(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f} s"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"
