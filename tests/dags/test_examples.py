@@ -71,7 +71,7 @@ def test_every_example_parses(parse: Parse) -> None:
 
 
 def test_every_manifest_becomes_objects_that_kubernetes_takes(tasks: dict[str, Any]) -> None:
-    assert len(tasks) == 13
+    assert len(tasks) == 12
     for task in tasks.values():
         found = objects_of(task)
         for each in (found.job, *found.companions):
