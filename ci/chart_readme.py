@@ -13,7 +13,12 @@ from ci.stages import exit_with_words
 
 CHART = ROOT / "charts/cronlift"
 BEGIN, END = "<!-- values: written by `python -m ci.chart_readme` -->", "<!-- end of values -->"
-SHARED = {"image": "An image", "resources": "Resources", "team": "A team, `teams.<name>`"}
+SHARED = {
+    "image": "An image",
+    "resources": "Resources",
+    "cluster": "Another cluster, `clusters.<name>`",
+    "team": "A team, `teams.<name>`",
+}
 """Definitions that several keys use: each gets a table of its own instead of rows under each key."""
 
 

@@ -122,11 +122,15 @@ def _unhealthy() -> str | None:
 def is_rolled_out(workload: dict[str, Any]) -> bool:
     """Say whether a Deployment or StatefulSet runs its newest pods only, all ready; or whether a Job is complete.
 
-    Old pods that take their time to end do not count: the new ones serve already.
+    Old pods that take their time to end do not count: the new ones serve already. Nor do the Jobs of a CronJob, which
+    come and go: one that failed is tried again at the next time of the schedule.
     """
     status = workload.get("status", {})
     if workload["kind"] == "Job":
-        return any(part["type"] == "Complete" and part["status"] == "True" for part in status.get("conditions", []))
+        owners = {owner["kind"] for owner in workload["metadata"].get("ownerReferences", [])}
+        return "CronJob" in owners or any(
+            part["type"] == "Complete" and part["status"] == "True" for part in status.get("conditions", [])
+        )
     wanted = workload["spec"].get("replicas", 1)
     is_seen = status.get("observedGeneration", 0) >= workload["metadata"]["generation"]
     ready = {status.get("updatedReplicas", 0), status.get("readyReplicas", 0)}

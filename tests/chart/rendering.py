@@ -55,6 +55,8 @@ class Rendered(list[Object]):
                 yield component, thing["spec"]
             elif "template" in thing.get("spec", {}):
                 yield component, thing["spec"]["template"]["spec"]
+            elif thing["kind"] == "CronJob":
+                yield component, thing["spec"]["jobTemplate"]["spec"]["template"]["spec"]
 
     def containers(self) -> Iterator[tuple[str, Object]]:
         """Yield (component/container, container), init containers too."""

@@ -8,6 +8,8 @@ import pytest
 import yaml
 
 from ci.tools import tool
+from cronlift.airflow import settings
+from cronlift.cli.main import main
 from tests.chart.rendering import (
     CHART,
     EVERYTHING,
@@ -36,8 +38,9 @@ def test_an_upgrade_renders_what_an_install_renders():
 
 def test_objects_of_the_local_release_are_these():
     assert Counter(thing["kind"] for thing in render(TEAMS, LOCAL)) == {
-        "ConfigMap": 1, "Deployment": 4, "Job": 2, "Namespace": 1, "NetworkPolicy": 10, "PersistentVolumeClaim": 1,
-        "Pod": 1, "Role": 3, "RoleBinding": 3, "Secret": 1, "Service": 2, "ServiceAccount": 9, "StatefulSet": 1,
+        "ConfigMap": 1, "CronJob": 1, "Deployment": 4, "Job": 2, "Namespace": 1, "NetworkPolicy": 11,
+        "PersistentVolumeClaim": 1, "Pod": 1, "Role": 3, "RoleBinding": 3, "Secret": 1, "Service": 2,
+        "ServiceAccount": 10, "StatefulSet": 1,
     }  # fmt: skip
 
 
@@ -93,6 +96,64 @@ def test_operator_learns_deployment_teams_and_images_from_the_environment():
             "demo": {"namespace": "team-demo", "serviceAccount": "cronlift-job"}
         }
         assert json.loads(environment["CRONLIFT_JOB_IMAGES"]["value"]) == {"legacy": "example.com/legacy:1"}
+
+
+def test_airflow_learns_other_clusters_and_the_pods_that_call_them_have_their_kubeconfigs():
+    rendered = render(EVERYTHING)
+    told = rendered.environment("scheduler")["CRONLIFT_CLUSTERS"]["value"]
+    assert json.loads(told) == {
+        "gpu": {"kubeconfig": "/etc/cronlift/clusters/gpu/kubeconfig", "context": "admin@gpu"},
+        "old": {"kubeconfig": "/etc/cronlift/clusters/old/kubeconfig", "context": ""},
+    }
+    files = {}
+    for component, spec in rendered.pods():
+        secrets = {volume["name"]: volume["secret"] for volume in spec["volumes"] if "secret" in volume}
+        for mount in spec["containers"][0]["volumeMounts"]:
+            if mount["name"].startswith("cluster-"):
+                [item] = secrets[mount["name"]]["items"]
+                path = f"{mount['mountPath']}/{item['path']}"
+                files.setdefault(component, {})[path] = (secrets[mount["name"]]["secretName"], item["key"])
+    wanted = {
+        "/etc/cronlift/clusters/gpu/kubeconfig": ("gpu-kubeconfig", "config"),
+        "/etc/cronlift/clusters/old/kubeconfig": ("old-kubeconfig", "kubeconfig"),
+    }
+    assert files == {"triggerer": wanted, "sweep": wanted}
+
+
+def test_airflow_learns_only_the_links_that_are_set():
+    def links(*values):
+        return json.loads(render(*values).environment("triggerer")["CRONLIFT_LINKS"]["value"])
+
+    assert links(EVERYTHING) == {"logs": "https://logs.example.com/?q={namespace}/{job}"}
+    assert links(TEAMS) == {}
+
+
+def test_settings_of_the_chart_are_read_by_the_package():
+    environment = {name: entry.get("value", "") for name, entry in render(EVERYTHING).environment("triggerer").items()}
+    assert set(settings.read_clusters(environment)) == {"gpu", "old"}
+    assert settings.read_deployment(environment) == "cronlift/cronlift"
+    assert settings.read_images(environment)["legacy"] == "registry.example.com:5000/legacy:abc"
+    environment = {name: entry.get("value", "") for name, entry in render(TWO_TEAMS).environment("triggerer").items()}
+    assert {team.namespace for team in settings.read_teams(environment).values()} == {"team-billing", "team-demo"}
+
+
+def test_the_sweep_runs_one_at_a_time_as_its_values_say():
+    cron_job = render(EVERYTHING).one("CronJob", "cronlift-sweep")["spec"]
+    assert (cron_job["schedule"], cron_job["concurrencyPolicy"]) == ("7 * * * *", "Forbid")
+    [container] = cron_job["jobTemplate"]["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == ["cronlift", "sweep", "--yes", "--min-age", "30"]
+
+
+def test_the_words_of_the_sweep_are_understood_by_the_command():
+    spec = dict(render(TEAMS).pods())["sweep"]
+    words = spec["containers"][0]["args"]
+    assert main.commands[words[1]].make_context("sweep", words[2:]).params["yes"] is True
+
+
+def test_the_sweep_can_be_switched_off_and_leaves_nothing():
+    rendered = render(TEAMS, sets=("sweep.enabled=false",))
+    assert [thing["metadata"]["name"] for thing in rendered if "sweep" in thing["metadata"]["name"]] == []
+    assert "cronlift-sweep" not in json.dumps(rendered)
 
 
 def test_every_airflow_setting_of_the_chart_exists_in_the_pinned_airflow():

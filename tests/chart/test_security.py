@@ -2,6 +2,7 @@
 
 import pytest
 
+from cronlift.cluster import rights
 from tests.chart.rendering import LOCAL, TEAMS, TWO_TEAMS, every_values, render
 
 RESTRICTED = {
@@ -48,7 +49,7 @@ def test_no_secret_has_data(values):
         assert not {"data", "stringData"} & set(secret)
 
 
-def test_only_triggerer_and_bootstrap_mount_a_token():
+def test_only_triggerer_sweep_and_bootstrap_mount_a_token():
     rendered = render(TEAMS, LOCAL)
     assert {name for name, spec in rendered.pods() if spec.get("automountServiceAccountToken") is not False} == set()
     mounting = {
@@ -58,7 +59,7 @@ def test_only_triggerer_and_bootstrap_mount_a_token():
         for source in volume.get("projected", {}).get("sources", [])
         if "serviceAccountToken" in source
     }
-    assert mounting == {"triggerer", "bootstrap"}
+    assert mounting == {"triggerer", "sweep", "bootstrap"}
     assert {account.get("automountServiceAccountToken") for account in rendered.of("ServiceAccount")} == {False}
 
 
@@ -70,6 +71,7 @@ def test_only_triggerer_and_bootstrap_mount_a_token():
         ("triggerer", {"postgres-password", "fernet-key", "api-secret-key", "jwt-secret"}),
         ("dag-processor", {"postgres-password", "fernet-key", "jwt-secret"}),
         ("migrate", {"postgres-password", "fernet-key", "jwt-secret"}),
+        ("sweep", {"postgres-password"}),
         ("postgres", {"postgres-password", "jwt-secret"}),
     ],
 )
@@ -85,13 +87,15 @@ def test_a_pod_holds_only_the_keys_that_it_needs(component, keys):
     assert found == keys
 
 
-def test_launcher_may_exactly_what_the_operator_calls():
-    rules = render(TEAMS).one("Role", "cronlift-launcher", "team-demo")["rules"]
+def test_launcher_may_exactly_what_operator_and_doctor_call():
+    rules = render(TWO_TEAMS).one("Role", "cronlift-launcher", "team-demo")["rules"]
     assert {(resource, verb) for rule in rules for resource in rule["resources"] for verb in rule["verbs"]} == {
         *(("jobs", verb) for verb in ("create", "get", "list", "watch", "patch", "delete")),
         *(("pods", verb) for verb in ("get", "list", "watch")),
         ("pods/log", "get"),
         *(("events", verb) for verb in ("list", "watch")),
+        ("serviceaccounts", "get"),
+        ("resourcequotas", "list"),
     }
 
 
@@ -100,11 +104,24 @@ def test_further_objects_in_manifests_need_the_teams_consent():
         rules = render(TWO_TEAMS).one("Role", "cronlift-launcher", namespace)["rules"]
         return [rule["verbs"] for rule in rules if "secrets" in rule["resources"]]
 
-    assert touches_secrets("team-billing") == [["create", "get", "patch", "delete"]]
+    assert touches_secrets("team-billing") == [["create", "get", "patch"]]
     assert touches_secrets("team-demo") == []
 
 
-def test_triggerer_may_only_become_the_launcher_of_each_team():
+@pytest.mark.parametrize(("namespace", "companions"), [("team-billing", True), ("team-demo", False)])
+def test_the_doctor_prints_the_roles_that_the_chart_makes(namespace, companions):
+    rendered = render(TWO_TEAMS)
+    user = "system:serviceaccount:cronlift:cronlift-triggerer"
+    wanted = rights.launcher_role(namespace, companions=companions) + rights.impersonator_role(namespace, user)
+    for thing in wanted:
+        made = rendered.one(thing["kind"], thing["metadata"]["name"], namespace)
+        assert {key: made.get(key) for key in ("rules", "roleRef")} == {
+            key: thing.get(key) for key in ("rules", "roleRef")
+        }
+        assert all(subject in made["subjects"] for subject in thing.get("subjects", []))
+
+
+def test_triggerer_and_sweep_may_only_become_the_launcher_of_each_team():
     rendered = render(TWO_TEAMS)
     for namespace in ("team-billing", "team-demo"):
         [rule] = rendered.one("Role", "cronlift-triggerer", namespace)["rules"]
@@ -115,14 +132,15 @@ def test_triggerer_may_only_become_the_launcher_of_each_team():
             "verbs": ["impersonate"],
         }
         assert rendered.one("RoleBinding", "cronlift-triggerer", namespace)["subjects"] == [
-            {"kind": "ServiceAccount", "name": "cronlift-triggerer", "namespace": "cronlift"}
+            {"kind": "ServiceAccount", "name": f"cronlift-{component}", "namespace": "cronlift"}
+            for component in ("triggerer", "sweep")
         ]
 
 
 @every_values
-def test_nobody_but_triggerer_bootstrap_and_launchers_is_bound_to_a_role(values):
+def test_nobody_but_triggerer_sweep_bootstrap_and_launchers_is_bound_to_a_role(values):
     bound = {subject["name"] for binding in render(*values).of("RoleBinding") for subject in binding["subjects"]}
-    assert bound <= {"cronlift-triggerer", "cronlift-bootstrap", "cronlift-launcher"}
+    assert bound <= {"cronlift-triggerer", "cronlift-sweep", "cronlift-bootstrap", "cronlift-launcher"}
     assert not render(*values).of("ClusterRole")
     assert not render(*values).of("ClusterRoleBinding")
 
@@ -156,7 +174,9 @@ def test_every_pod_of_the_release_falls_under_the_default_deny(values):
     assert "ingress" not in policy
     wanted = policy["podSelector"]["matchLabels"].items()
     for thing in rendered:
-        labels = thing.get("spec", {}).get("template", {}).get("metadata", {}).get("labels")
+        spec = thing.get("spec", {})
+        template = spec.get("jobTemplate", {}).get("spec", spec).get("template", {})
+        labels = template.get("metadata", {}).get("labels")
         if thing["kind"] == "Pod":
             labels = thing["metadata"]["labels"]
         if labels is not None:

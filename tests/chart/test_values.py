@@ -143,6 +143,11 @@ def test_an_impossible_combination_is_refused_with_its_cure(sets, words):
         "apiServer.service.type=Nodeport",
         "scheduler.resources.limits.memory=lots",
         "apiServer.baseUrl=airflow.example.com",
+        "sweep.schedule=hourly",
+        "sweep.minAgeMinutes=-1",
+        "clusters.gpu.key=kubeconfig",
+        "clusters.GPU.existingSecret=x",
+        "links.logs=logs.example.com",
     ],
 )
 def test_a_malformed_value_is_refused(setting):

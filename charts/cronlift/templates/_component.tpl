@@ -10,7 +10,7 @@ cronlift.component: a Deployment of Airflow. Scope, a dict:
   health     "path" and "port" of an HTTP probe, or "job", Airflow's job type for the heartbeat probe
   git        true: a git-sync sidecar, and DAGs under /git
   logs       true: mounts the shared logs volume
-  token      true: mounts its account's token
+  token      true: mounts its account's token, and the kubeconfigs of other clusters
   password   true: an init container writes the login file
 Pods with the shared volume stay on one node unless it is ReadWriteMany.
 */}}
@@ -102,6 +102,7 @@ spec:
             {{- end }}
             {{- if .token }}
             {{- include "cronlift.token.mount" . | nindent 12 }}
+            {{- include "cronlift.clusters.mounts" .root | nindent 12 }}
             {{- end }}
       volumes:
         - name: tmp
@@ -132,6 +133,7 @@ spec:
         {{- end }}
         {{- if .token }}
         {{- include "cronlift.token.volume" . | nindent 8 }}
+        {{- include "cronlift.clusters.volumes" .root | nindent 8 }}
         {{- end }}
 {{- end }}
 

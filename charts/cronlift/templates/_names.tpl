@@ -14,6 +14,7 @@
 {{- define "cronlift.dagProcessor.fullname" -}}{{ include "cronlift.fullname" . }}-dag-processor{{- end }}
 {{- define "cronlift.triggerer.fullname" -}}{{ include "cronlift.fullname" . }}-triggerer{{- end }}
 {{- define "cronlift.migrate.fullname" -}}{{ include "cronlift.fullname" . }}-migrate{{- end }}
+{{- define "cronlift.sweep.fullname" -}}{{ include "cronlift.fullname" . }}-sweep{{- end }}
 {{- define "cronlift.bootstrap.fullname" -}}{{ include "cronlift.fullname" . }}-bootstrap{{- end }}
 {{- define "cronlift.postgres.fullname" -}}{{ include "cronlift.fullname" . }}-postgres{{- end }}
 {{- define "cronlift.scripts.fullname" -}}{{ include "cronlift.fullname" . }}-scripts{{- end }}

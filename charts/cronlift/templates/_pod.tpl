@@ -72,6 +72,26 @@ volume is looked for again after 0.5, 1, 2, 4 s, one of an env variable only aft
 - {name: keys, mountPath: /run/keys, readOnly: true}
 {{- end }}
 
+{{/*
+cronlift.clusters.volumes / .mounts: the kubeconfigs of other clusters, for the pods that follow or sweep Jobs there.
+Whole folders: a file mounted by subPath would never show a renewed credential. Scope: the root.
+*/}}
+{{- define "cronlift.clusters.volumes" -}}
+{{- range $name, $settings := .Values.clusters }}
+- name: cluster-{{ $name }}
+  secret:
+    secretName: {{ $settings.existingSecret }}
+    defaultMode: 0440
+    items:
+      - {key: {{ $settings.key | default "kubeconfig" | quote }}, path: kubeconfig}
+{{- end }}
+{{- end }}
+{{- define "cronlift.clusters.mounts" -}}
+{{- range $name, $_ := .Values.clusters }}
+- {name: cluster-{{ $name }}, mountPath: /etc/cronlift/clusters/{{ $name }}, readOnly: true}
+{{- end }}
+{{- end }}
+
 {{/* cronlift.token.volume / .mount: the account's token where client libraries look for it. Only for pods that call the Kubernetes API. No scope. */}}
 {{- define "cronlift.token.volume" -}}
 - name: token

@@ -20,6 +20,24 @@ Scope: the root. Trap: a bundle that vanishes from this list makes its DAGs stal
 {{- $teams | toJson }}
 {{- end }}
 
+{{/* cronlift.clusters.json: CRONLIFT_CLUSTERS, other clusters by name; the files are in triggerer and sweep only. Scope: the root. */}}
+{{- define "cronlift.clusters.json" -}}
+{{- $clusters := dict }}
+{{- range $name, $settings := .Values.clusters }}
+  {{- $_ := set $clusters $name (dict "kubeconfig" (printf "/etc/cronlift/clusters/%s/kubeconfig" $name) "context" ($settings.context | default "")) }}
+{{- end }}
+{{- $clusters | toJson }}
+{{- end }}
+
+{{/* cronlift.links.json: CRONLIFT_LINKS, the URL templates that are set. Scope: the root. */}}
+{{- define "cronlift.links.json" -}}
+{{- $links := dict }}
+{{- range $name, $url := .Values.links }}
+  {{- if $url }}{{ $_ := set $links $name $url }}{{ end }}
+{{- end }}
+{{- $links | toJson }}
+{{- end }}
+
 {{/* cronlift.settings.<group>: Airflow's settings as env names, a YAML map per group of readers. Scope: the root. */}}
 {{- define "cronlift.settings.common" -}}
 AIRFLOW__CORE__EXECUTOR: LocalExecutor
@@ -35,6 +53,8 @@ AIRFLOW__API__BASE_URL: {{ . }}
 CRONLIFT_DEPLOYMENT: {{ .Release.Namespace }}/{{ .Release.Name }}
 CRONLIFT_TEAMS: {{ include "cronlift.teams.json" . | quote }}
 CRONLIFT_JOB_IMAGES: {{ .Values.jobImages | toJson | quote }}
+CRONLIFT_CLUSTERS: {{ include "cronlift.clusters.json" . | quote }}
+CRONLIFT_LINKS: {{ include "cronlift.links.json" . | quote }}
 {{- end }}
 
 {{/* The user's own settings, `config:`; they win over the chart's. */}}
@@ -76,3 +96,4 @@ AIRFLOW__TRIGGERER__CAPACITY: {{ .Values.triggerer.capacity | quote }}
 {{- end }}
 
 {{- define "cronlift.settings.migrate" -}}{{- end }}
+{{- define "cronlift.settings.sweep" -}}{{- end }}

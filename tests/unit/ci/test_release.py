@@ -42,6 +42,12 @@ def test_job_is_rolled_out_when_complete(condition: str, expected: bool) -> None
     assert is_rolled_out(job) is expected
 
 
+def test_jobs_of_a_cron_job_hold_nothing_up() -> None:
+    owner = {"kind": "CronJob", "name": "cronlift-sweep"}
+    job = {"kind": "Job", "metadata": {"ownerReferences": [owner]}, "status": {}}
+    assert is_rolled_out(job)
+
+
 @pytest.fixture
 def teams_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     schema = tmp_path / "charts/cronlift/values.schema.json"
