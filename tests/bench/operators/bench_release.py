@@ -43,6 +43,11 @@ def load_image() -> str:
         return choose().load([image])[IMAGE]
 
 
+def platform_values() -> dict[str, Any]:
+    """Return the values that the platform's release was installed with."""
+    return dict(json.loads(_helm("get", "values", release.NAME, "--output=json", namespace=release.NAMESPACE)))
+
+
 @contextmanager
 def bench_deployment(airflow_image: str, dags: Sequence[BenchDag]) -> Iterator[Deployment]:
     """Bring up the release that is measured, and the platform back afterwards.
@@ -52,7 +57,7 @@ def bench_deployment(airflow_image: str, dags: Sequence[BenchDag]) -> Iterator[D
         dags: What it runs.
     """
     remove_leftovers()
-    values = json.loads(_helm("get", "values", release.NAME, "--output=json", namespace=release.NAMESPACE))
+    values = platform_values()
     job_image = str(values["jobImages"]["legacy"])
     deployment = Deployment(Airflow("", "", ""), NAMESPACE, TEAM, FOLDER, TEAM_NAMESPACE, job_image)
     revision = _revision()

@@ -19,7 +19,6 @@ from tests.live.waiting import wait_for
 POLL_SECONDS = 1.0
 """Airflow's API has no watch. It is asked as often while its idle rate is measured, so the questions cost nobody."""
 
-IDLE_SECONDS = 8.0
 SETTLE_SECONDS = 40.0
 """At most so long after the last task: logs are uploaded and DAG files parsed again."""
 
@@ -39,6 +38,7 @@ class Case:
         tasks: Tasks of the DAG.
         runs: Runs of the DAG at once.
         repeats: How often, one after the other, within one measurement of CPU: a single task costs too little for it.
+        idle_seconds: How long Airflow's idle rate is measured, at least twice.
     """
 
     block: str
@@ -46,6 +46,7 @@ class Case:
     tasks: int
     runs: int = 1
     repeats: int = 1
+    idle_seconds: float = 8.0
 
     @property
     def at_once(self) -> int:
@@ -107,7 +108,7 @@ def _airflow(case: Case, deployment: Deployment, say: Say) -> dict[str, Any]:
     dag = BenchDag(case.contender, case.tasks)
     pods = AirflowPods(deployment.release_namespace)
     say("idle rate")
-    idle_rate = wait_quiet(pods, deployment, dag)
+    idle_rate = wait_quiet(pods, deployment, dag, case.idle_seconds)
     with ExitStack() as stack:
         jobs = stack.enter_context(Watch("jobs", deployment.namespace))
         own_pods = stack.enter_context(Watch("pods", deployment.namespace))
@@ -148,11 +149,11 @@ def _follow(case: Case, deployment: Deployment, dag: BenchDag, pods: Watch, say:
     return False
 
 
-def wait_quiet(pods: AirflowPods, deployment: Deployment, dag: BenchDag) -> float:
+def wait_quiet(pods: AirflowPods, deployment: Deployment, dag: BenchDag, seconds: float) -> float:
     """Measure Airflow's idle rate in cores, again until two in a row agree; return the lower."""
-    last = _rate(pods, deployment, dag, IDLE_SECONDS)
+    last = _rate(pods, deployment, dag, seconds)
     for _ in range(5):
-        rate = _rate(pods, deployment, dag, IDLE_SECONDS)
+        rate = _rate(pods, deployment, dag, seconds)
         if abs(rate - last) < QUIET_CORES:
             return min(rate, last)
         last = rate

@@ -26,7 +26,7 @@ def measure_waiting(deployment: Deployment, say: Say) -> dict[str, Any]:
     """
     deployment.clear()
     pods = AirflowPods(deployment.release_namespace)
-    wait_quiet(pods, deployment, DAG)
+    wait_quiet(pods, deployment, DAG, 8)
     before = _triggerer_bytes(pods)
     started = time.time()
     try:
