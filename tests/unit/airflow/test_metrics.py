@@ -1,16 +1,10 @@
-"""Measurements through Airflow's own metrics: a real UDP listener, and a stand-in for an OpenTelemetry collector."""
+"""Measurements through Airflow's own metrics, to a real UDP daemon."""
 
 import gc
-import http.server
-import os
 import re
-import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,71 +13,25 @@ from airflow._shared.observability.metrics.base_stats_logger import NoStatsLogge
 from airflow._shared.observability.metrics.validators import stat_name_default_handler
 from airflow.observability import stats
 from airflow.observability.metrics import stats_utils
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from cronlift.airflow import metrics as module
 from cronlift.airflow.metrics import AirflowMetrics, Backend, Kind, Measurement, address, read_backend
 from cronlift.cluster import metrics as names
-
-PATIENCE_SECONDS = 10.0
-# What the triggerer of Airflow 3.3.2 does: set metrics up, use them, fork, run triggers in the child.
-TRIGGERER = """
-import os, time
-from airflow.configuration import conf
-from airflow._shared.observability.metrics import stats as shared_stats
-from airflow._shared.observability.metrics.base_stats_logger import NoStatsLogger
-from airflow._shared.observability.metrics.validators import stat_name_default_handler
-from airflow.observability import stats
-from airflow.observability.metrics import stats_utils
-stats.initialize(factory=stats_utils.get_stats_factory(), export_legacy_names=False)
-stats.gauge("triggers.running", 1)
-pid = os.fork()
-if pid:
-    raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-import atexit
-atexit._clear()
-from cronlift.airflow.metrics import AirflowMetrics
-metrics = AirflowMetrics()
-metrics.count("cronlift.jobs.ended", outcome="succeeded")
-while not metrics._queue.empty():
-    time.sleep(0.01)
-time.sleep(0.2)  # the last one is on its way
-atexit._run_exitfuncs()
-os._exit(0)
-"""
-
-
-class Listener:
-    """A StatsD daemon that only remembers."""
-
-    def __init__(self, listening: socket.socket) -> None:
-        self._socket = listening
-        self.port: int = listening.getsockname()[1]
-        self._heard: list[str] = []
-
-    def hear(self, word: str) -> str:
-        """Return the first packet that holds a word."""
-        while True:
-            for packet in self._heard:
-                if word in packet:
-                    return packet
-            self._heard.append(self._socket.recv(65536).decode())
+from tests.unit.airflow.telemetry import PATIENCE_SECONDS, StatsdDaemon, statsd_daemon
 
 
 @pytest.fixture
-def listener() -> Iterator[Listener]:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.settimeout(PATIENCE_SECONDS)
-        yield Listener(listening)
+def daemon() -> Iterator[StatsdDaemon]:
+    with statsd_daemon() as listening:
+        yield listening
 
 
 @pytest.fixture
-def statsd(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., dict[str, str]]]:
+def statsd(daemon: StatsdDaemon, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., dict[str, str]]]:
     """Set Airflow's metrics up as one of its processes does; returns the settings."""
 
     def configure(**options: str) -> dict[str, str]:
-        settings = {"STATSD_ON": "True", "STATSD_HOST": "127.0.0.1", "STATSD_PORT": str(listener.port), **options}
+        settings = {"STATSD_ON": "True", "STATSD_HOST": "127.0.0.1", "STATSD_PORT": str(daemon.port), **options}
         environment = {f"AIRFLOW__METRICS__{name}": value for name, value in settings.items()}
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
@@ -98,46 +46,24 @@ def statsd(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> Iterator[Call
     stats.initialize(factory=NoStatsLogger, export_legacy_names=False)
 
 
-def test_plain_statsd_gets_the_tags_as_words_of_the_name(statsd, listener):
+def test_plain_statsd_gets_the_tags_as_words_of_the_name(statsd, daemon):
     statsd()
     metrics = AirflowMetrics()
     metrics.count(names.API_REQUESTS, verb="create", resource="jobs")
     metrics.gauge(names.JOBS_RUNNING, 3, cluster="own", namespace="team-demo")
     metrics.timing(names.START_SECONDS, 1.5)
-    assert listener.hear("requests") == "airflow.cronlift.api.requests.jobs.create:1|c"
-    assert listener.hear("running") == "airflow.cronlift.jobs.running.own.10_1_2_3.team-demo:3|g"
-    assert listener.hear("start") == "airflow.cronlift.job.start_duration:1500.000000|ms"
+    assert daemon.hear("requests") == "airflow.cronlift.api.requests.jobs.create:1|c"
+    assert daemon.hear("running") == "airflow.cronlift.jobs.running.own.10_1_2_3.team-demo:3|g"
+    assert daemon.hear("start") == "airflow.cronlift.job.start_duration:1500.000000|ms"
 
 
-def test_influx_statsd_gets_tags(statsd, listener):
+def test_influx_statsd_gets_tags(statsd, daemon):
     statsd(STATSD_INFLUXDB_ENABLED="True")
     metrics = AirflowMetrics()
     metrics.count(names.JOBS_ENDED, 2, outcome="not so, = good:")
     metrics.gauge(names.JOBS_RUNNING, 0)
-    assert listener.hear("ended") == "airflow.cronlift.jobs.ended,outcome=not_so____good_:2|c"
-    assert listener.hear("running") == "airflow.cronlift.jobs.running,hostname=10.1.2.3:0|g"
-
-
-def test_statsd_survives_the_triggerers_fork(statsd, listener):
-    """The triggers run in a fork of the process that set Airflow's metrics up (Airflow 3.3.2)."""
-    subprocess.run([sys.executable, "-c", TRIGGERER], env={**_environment(), **statsd()}, check=True)
-    assert listener.hear("cronlift") == "airflow.cronlift.jobs.ended.succeeded:1|c"
-
-
-def test_opentelemetry_survives_the_triggerers_fork(collector):
-    environment = {
-        **_environment(), "AIRFLOW__METRICS__OTEL_ON": "True", "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
-        "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf", "OTEL_SERVICE_NAME": "airflow",
-    }  # fmt: skip
-    subprocess.run([sys.executable, "-c", TRIGGERER], env=environment, check=True)
-    found = {}
-    for body in collector.bodies:
-        for resource in ExportMetricsServiceRequest.FromString(body).resource_metrics:
-            for scope in resource.scope_metrics:
-                found |= {metric.name: metric for metric in scope.metrics}
-    (point,) = found["airflow.cronlift.jobs.ended"].sum.data_points
-    assert point.as_int == 1
-    assert [(each.key, each.value.string_value) for each in point.attributes] == [("outcome", "succeeded")]
+    assert daemon.hear("ended") == "airflow.cronlift.jobs.ended,outcome=not_so____good_:2|c"
+    assert daemon.hear("running") == "airflow.cronlift.jobs.running,hostname=10.1.2.3:0|g"
 
 
 def test_metrics_that_are_off_start_no_thread():
@@ -146,7 +72,7 @@ def test_metrics_that_are_off_start_no_thread():
     assert _threads() == before
 
 
-def test_thread_ends_with_its_metrics(statsd, listener):
+def test_thread_ends_with_its_metrics(statsd, daemon):
     statsd()
     before = _threads()
     metrics = AirflowMetrics()
@@ -157,7 +83,7 @@ def test_thread_ends_with_its_metrics(statsd, listener):
     assert not thread.is_alive()
 
 
-def test_fault_of_a_backend_is_said_once_and_raised_never(statsd, listener, monkeypatch, caplog):
+def test_fault_of_a_backend_is_said_once_and_raised_never(statsd, daemon, monkeypatch, caplog):
     def fail(*_: Any, **__: Any) -> None:
         raise OSError("no route")
 
@@ -167,7 +93,7 @@ def test_fault_of_a_backend_is_said_once_and_raised_never(statsd, listener, monk
     for value in range(3):
         metrics.gauge(names.JOBS_RUNNING, value)
     metrics.count(names.WATCH_RESTARTS, resource="jobs")
-    listener.hear("restarts")
+    daemon.hear("restarts")
     assert [record.getMessage() for record in caplog.records] == [
         "Cannot send cronlift.jobs.running to Airflow's metrics; said once"
     ]
@@ -208,12 +134,12 @@ def test_backend_is_what_airflows_settings_say(monkeypatch, options, backend):
     assert read_backend() is backend
 
 
-def test_time_below_zero_is_zero(statsd, listener):
+def test_time_below_zero_is_zero(statsd, daemon):
     """A Job's end is told to the second and by another clock than ours."""
     statsd()
     metrics = AirflowMetrics()
     metrics.timing(names.DETECTION_SECONDS, -0.4)
-    assert listener.hear("detection") == "airflow.cronlift.job.detection_duration:0.000000|ms"
+    assert daemon.hear("detection") == "airflow.cronlift.job.detection_duration:0.000000|ms"
 
 
 @pytest.mark.parametrize("name", [value for key, value in vars(names).items() if key.isupper()])
@@ -224,32 +150,5 @@ def test_every_name_is_one_that_airflow_takes(name, backend):
     assert re.fullmatch(r"cronlift(\.[a-zA-Z0-9_-]+)+", found)
 
 
-@pytest.fixture
-def collector() -> Iterator[Any]:
-    """A stand-in for an OpenTelemetry collector: takes OTLP over HTTP and keeps what it was sent."""
-    bodies: list[bytes] = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
-            self.send_response(200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        yield SimpleNamespace(url=f"http://127.0.0.1:{server.server_port}", bodies=bodies)
-        server.shutdown()
-        thread.join()
-
-
 def _threads() -> set[threading.Thread]:
     return {thread for thread in threading.enumerate() if thread.name == module.THREAD_NAME}
-
-
-def _environment() -> dict[str, str]:
-    return {key: value for key, value in os.environ.items() if not key.startswith(("AIRFLOW__METRICS", "OTEL_"))}
