@@ -17,25 +17,24 @@ _CONTAINER_KINDS = ("containers", "initContainers", "ephemeralContainers")
 _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
-def mask(objects: Objects, *, show_env: bool = False) -> list[dict[str, Any]]:
+def mask(objects: Objects) -> list[dict[str, Any]]:
     """Copy a task's objects with `***` in place of what may be secret.
 
     Args:
         objects: The task's.
-        show_env: Leave the values of environment variables; what Secrets hold is masked all the same.
 
     Returns:
         The companions, then the Job: the order in which a person applies them.
     """
-    return [_masked(each, show_env=show_env) for each in (*objects.companions, objects.job)]
+    return [_masked(each) for each in (*objects.companions, objects.job)]
 
 
-def masked_yaml(objects: Objects, *, show_env: bool = False) -> str:
+def masked_yaml(objects: Objects) -> str:
     """Return a task's masked objects as YAML documents; see `mask`."""
-    return yaml.safe_dump_all(mask(objects, show_env=show_env), sort_keys=False, default_flow_style=False)
+    return yaml.safe_dump_all(mask(objects), sort_keys=False, default_flow_style=False)
 
 
-def _masked(found: dict[str, Any], *, show_env: bool) -> dict[str, Any]:
+def _masked(found: dict[str, Any]) -> dict[str, Any]:
     found = copy.deepcopy(found)
     pod = found.get("spec", {}).get("template", {})
     for metadata in (found.get("metadata", {}), pod.get("metadata", {})):
@@ -46,10 +45,9 @@ def _masked(found: dict[str, Any], *, show_env: bool) -> dict[str, Any]:
         for block in ("data", "stringData"):
             if found.get(block):
                 found[block] = dict.fromkeys(found[block], MASK)
-    if not show_env:
-        for kind in _CONTAINER_KINDS:
-            for container in pod.get("spec", {}).get(kind) or []:
-                _mask_env(container)
+    for kind in _CONTAINER_KINDS:
+        for container in pod.get("spec", {}).get(kind) or []:
+            _mask_env(container)
     return found
 
 
