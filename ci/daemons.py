@@ -58,7 +58,11 @@ class Daemon:
             words[0],
             words,
             {**os.environ, **(env or {})},
-            file_actions=[(os.POSIX_SPAWN_DUP2, null, 0), *((os.POSIX_SPAWN_DUP2, log, fd) for fd in (1, 2))],
+            file_actions=[
+                (os.POSIX_SPAWN_DUP2, null, 0),
+                *((os.POSIX_SPAWN_DUP2, log, fd) for fd in (1, 2)),
+                *((os.POSIX_SPAWN_CLOSE, fd) for fd in _inherited_files()),
+            ],
             setsid=True,
         )
         os.close(null)
@@ -94,6 +98,16 @@ def start_ticks(pid: int) -> int | None:
     except OSError:
         return None
     return None if fields[0] == "Z" else int(fields[19])
+
+
+def _inherited_files() -> list[int]:
+    """Return the open files that a program we start would get from us: a lock that our caller holds would never end."""
+    found = []
+    for name in os.listdir("/dev/fd"):
+        with suppress(OSError):  # the one that this very listing had open
+            if int(name) > 2 and os.get_inheritable(int(name)):
+                found.append(int(name))
+    return found
 
 
 def _wait_gone(daemon: Daemon, seconds: float) -> bool:

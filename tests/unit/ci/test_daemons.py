@@ -60,3 +60,15 @@ def test_killed_daemon_is_known_to_be_gone(daemon: Daemon) -> None:
     while start_ticks(pid) is not None:
         time.sleep(0.02)
     assert daemon.pid() is None
+
+
+def test_daemon_does_not_keep_its_callers_files_open(daemon: Daemon, tmp_path: Path) -> None:
+    """Else it would hold a lock under which it was started, as `flock FILE make up` does, for all its life."""
+    with (tmp_path / "lock").open("w") as lock:
+        inherited = os.dup2(lock.fileno(), 100, inheritable=True)
+        try:
+            pid = daemon.start(SLEEP)
+        finally:
+            os.close(inherited)
+    open_files = [os.readlink(each) for each in Path(f"/proc/{pid}/fd").iterdir()]
+    assert str(tmp_path / "lock") not in open_files
