@@ -10,13 +10,16 @@ import pytest
 from aiohttp import web
 
 from cronlift.cluster.client import KubernetesClient
-from cronlift.cluster.life import TTL_SECONDS, DeletePolicy, JobLife, LifeOptions, Result
+from cronlift.cluster.life import DeletePolicy, JobLife, LifeOptions, Result
+from cronlift.cluster.removal import TTL_SECONDS
 from cronlift.cluster.watch import SharedWatch
 from cronlift.errors import ForbiddenError, JobConflictError, JobFailedError
 from cronlift.job.conditions import Outcome
-from cronlift.job.manifest import Defaults, Places, build_objects, parse
+from cronlift.job.documents import Places
+from cronlift.job.manifest import Defaults, build_objects
 from cronlift.job.naming import TaskIdentity
 from cronlift.job.objects import Objects
+from cronlift.job.parse import parse
 from tests.unit.cluster.conftest import DEPLOYMENT, until
 from tests.unit.cluster.fake_api import FakeApi, fault, status
 
@@ -296,9 +299,9 @@ async def test_image_that_can_never_be_used_fails_the_task(api, life):
 
 async def test_api_server_that_is_away_is_no_verdict(api, life, watch, monkeypatch):
     """A task must outlive its API server: neither a stale watch nor an unanswered question fails it."""
-    monkeypatch.setattr("cronlift.cluster.life.TICK_SECONDS", 0.02)
-    monkeypatch.setattr("cronlift.cluster.life.POD_EXPECTED_SECONDS", 0.02)
-    monkeypatch.setattr("cronlift.cluster.life.RETRY_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("cronlift.cluster.waiting.TICK_SECONDS", 0.02)
+    monkeypatch.setattr("cronlift.cluster.waiting.POD_EXPECTED_SECONDS", 0.02)
+    monkeypatch.setattr("cronlift.cluster.patience.RETRY_PAUSE_SECONDS", 0.01)
     watch.stale_after_seconds = 0.0
     task = asyncio.ensure_future(life().run())
     job = await created(api)
@@ -310,7 +313,7 @@ async def test_api_server_that_is_away_is_no_verdict(api, life, watch, monkeypat
 
 
 async def test_job_that_seems_gone_is_asked_for_until_there_is_an_answer(api, life, watch, monkeypatch):
-    monkeypatch.setattr("cronlift.cluster.life.RETRY_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("cronlift.cluster.patience.RETRY_PAUSE_SECONDS", 0.01)
     task = asyncio.ensure_future(life().run())
     job = await created(api)
     await until(lambda: watch.jobs.store)
@@ -324,7 +327,7 @@ async def test_job_that_seems_gone_is_asked_for_until_there_is_an_answer(api, li
 
 
 async def test_late_job_is_deleted_although_the_api_server_was_away(api, life, monkeypatch):
-    monkeypatch.setattr("cronlift.cluster.life.RETRY_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("cronlift.cluster.patience.RETRY_PAUSE_SECONDS", 0.01)
     api.faults["delete jobs"] = [fault(503, "ServiceUnavailable", "away")] * 3
     with pytest.raises(JobFailedError, match="execution_timeout"):
         await life(deadline=datetime.now(UTC) + timedelta(seconds=0.3)).run()
@@ -338,7 +341,7 @@ async def test_job_that_cannot_be_tidied_is_still_a_success(api, life, log):
 
 
 async def test_job_without_a_pod_is_explained_by_its_events(api, life, log, monkeypatch):
-    monkeypatch.setattr("cronlift.cluster.life.POD_EXPECTED_SECONDS", 0.05)
+    monkeypatch.setattr("cronlift.cluster.waiting.POD_EXPECTED_SECONDS", 0.05)
     api.events = [{"reason": "FailedCreate", "message": "exceeded quota: team"}]
     task = asyncio.ensure_future(life().run())
     job = await created(api)

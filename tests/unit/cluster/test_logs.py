@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cronlift.cluster.logs import JobLogs, log_lines
+from cronlift.cluster.container_log import log_lines
+from cronlift.cluster.logs import JobLogs
 from cronlift.job.loglines import LINE_LIMIT_CHARACTERS, Capped
 from tests.unit.cluster.conftest import until
 from tests.unit.cluster.fake_api import FakeApi, fault
@@ -171,7 +172,7 @@ async def test_log_that_is_gone_is_said_once(api, make, read):
 
 
 async def test_log_that_cannot_be_read_is_given_up_and_said(api, make, read, monkeypatch):
-    monkeypatch.setattr("cronlift.cluster.logs.ATTEMPTS", 3)
+    monkeypatch.setattr("cronlift.cluster.container_log.ATTEMPTS", 3)
     pods = Pods("p")
     api.faults["get logs"] = [fault(500, "InternalError", "no route to node")] * 3
     pods.end()
@@ -234,4 +235,4 @@ async def chunks(*parts: bytes):
     ids=["lines", "across chunks", "empty lines", "nothing", "endless line"],
 )
 async def test_log_is_cut_into_lines(parts, expected):
-    assert [line async for line in log_lines(chunks(*parts))] == expected
+    assert [line async for line, _ in log_lines(chunks(*parts), LINE_LIMIT_CHARACTERS * 4)] == expected

@@ -16,6 +16,7 @@ import aiohttp
 
 from cronlift import errors
 from cronlift.cluster.config import ClusterConfig
+from cronlift.cluster.metrics import API_REQUESTS, Metrics, NullMetrics
 
 CONNECT_TIMEOUT_SECONDS = 10.0
 CALL_TIMEOUT_SECONDS = 30.0
@@ -31,6 +32,9 @@ _ERRORS: dict[int, type[errors.ApiError]] = {
     429: errors.TooManyRequestsError,
 }
 
+# What a manifest may bring beside its Job; all are of apiVersion v1.
+_RESOURCES = {"ConfigMap": "configmaps", "Secret": "secrets", "PersistentVolumeClaim": "persistentvolumeclaims"}
+
 Json = dict[str, Any]
 
 
@@ -42,10 +46,18 @@ class KubernetesClient:
         config: The cluster and our credentials.
         impersonate: The user to act as, such as `system:serviceaccount:team-demo:cronlift-launcher`; None for
             ourselves.
+        metrics: Where requests are counted; None for nowhere.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, config: ClusterConfig, impersonate: str | None = None) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        config: ClusterConfig,
+        impersonate: str | None = None,
+        metrics: Metrics | None = None,
+    ) -> None:
         self._session, self._config, self.impersonate = session, config, impersonate
+        self._metrics = metrics or NullMetrics()
 
     async def create_job(self, namespace: str, job: Json) -> Json:
         """Create a Job; unknown fields are an error, so that a misspelt one does not vanish silently.
@@ -107,6 +119,61 @@ class KubernetesClient:
         except (errors.NotFoundError, errors.ConflictError):
             return
 
+    async def create_object(self, namespace: str, body: Json) -> Json:
+        """Create a ConfigMap, Secret or PersistentVolumeClaim.
+
+        Raises:
+            ConflictError: One of that name exists.
+            ApiError: Anything else; without the server's message for a Secret, which may quote it.
+        """
+        kind, parameters = body["kind"], {"fieldManager": FIELD_MANAGER, "fieldValidation": "Strict"}
+        call = f"create {kind} {namespace}/{body['metadata']['name']}"
+        path = _objects(namespace, kind)
+        return await self._call(call, "POST", path, params=parameters, body=body, private=kind == "Secret")
+
+    async def get_object(self, namespace: str, kind: str, name: str) -> Json:
+        """Read a ConfigMap, Secret or PersistentVolumeClaim.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        path = f"{_objects(namespace, kind)}/{quote(name)}"
+        return await self._call(f"get {kind} {namespace}/{name}", "GET", path, private=kind == "Secret")
+
+    async def apply_object(self, namespace: str, body: Json) -> Json:
+        """Create or change a ConfigMap, Secret or PersistentVolumeClaim by server-side apply.
+
+        Raises:
+            ConflictError: Another field manager has set a field to another value.
+        """
+        kind, name = body["kind"], body["metadata"]["name"]
+        return await self._call(
+            f"apply {kind} {namespace}/{name}",
+            "PATCH",
+            f"{_objects(namespace, kind)}/{quote(name)}",
+            params={"fieldManager": FIELD_MANAGER, "force": "false", "fieldValidation": "Strict"},
+            body=body,
+            content_type="application/apply-patch+yaml",
+            private=kind == "Secret",
+        )
+
+    async def list_pods(self, namespace: str, selector: str) -> list[Json]:
+        """List Pods by label selector, a page of them at most."""
+        params = {"labelSelector": selector, "limit": "500"}
+        path = f"/api/v1/namespaces/{quote(namespace)}/pods"
+        listed = await self._call(f"list Pods in {namespace}", "GET", path, params=params)
+        return list(listed.get("items") or [])
+
+    async def read_log(self, namespace: str, pod: str, container: str, *, lines: int, limit_bytes: int) -> bytes:
+        """Read the last lines of a container's log, with timestamps.
+
+        Raises:
+            NotFoundError: The Pod or its log is gone.
+        """
+        params = {"container": container, "timestamps": "true", "tailLines": str(lines), "limitBytes": str(limit_bytes)}
+        path = f"/api/v1/namespaces/{quote(namespace)}/pods/{quote(pod)}/log"
+        return await self._request(f"read the log of {namespace}/{pod}, container {container}", "GET", path, params)
+
     async def list_events(self, namespace: str, kind: str, name: str) -> list[Json]:
         """List the events of one object, oldest first."""
         listed = await self._call(
@@ -140,6 +207,7 @@ class KubernetesClient:
             ApiError: The API server refused.
             ConnectionLostError: It could not be reached, cut the connection, or was silent too long.
         """
+        self._count("GET", path, params)
         timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_TIMEOUT_SECONDS, sock_read=silence_seconds)
         try:
             async with self._session.get(
@@ -168,21 +236,46 @@ class KubernetesClient:
         params: Mapping[str, str] | None = None,
         body: Json | None = None,
         content_type: str = "application/json",
+        private: bool = False,
     ) -> Json:
-        """Make one call; a refused token is read again once."""
+        """Make one call; `private` keeps the server's words out of errors."""
+        data = json.dumps(body) if body is not None else None
+        content = await self._request(call, method, path, params, data, content_type, private=private)
+        answer: Json = json.loads(content)
+        return answer
+
+    async def _request(
+        self,
+        call: str,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        data: str | None = None,
+        content_type: str = "application/json",
+        *,
+        private: bool = False,
+    ) -> bytes:
+        """Make one request; a refused token is read again once."""
         try:
-            return await self._once(call, method, path, params, body, content_type)
+            return await self._once(call, method, path, params, data, content_type, private)
         except errors.UnauthorizedError:
             await self.reload_credentials()
-            return await self._once(call, method, path, params, body, content_type)
+            return await self._once(call, method, path, params, data, content_type, private)
 
     async def _once(
-        self, call: str, method: str, path: str, params: Mapping[str, str] | None, body: Json | None, content_type: str
-    ) -> Json:
+        self,
+        call: str,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None,
+        data: str | None,
+        content_type: str,
+        private: bool,
+    ) -> bytes:
         headers = await self._headers()
-        data = None
-        if body is not None:
-            headers["Content-Type"], data = content_type, json.dumps(body)
+        if data is not None:
+            headers["Content-Type"] = content_type
+        self._count(method, path, params or {})
         try:
             async with self._session.request(
                 method,
@@ -195,11 +288,14 @@ class KubernetesClient:
             ) as response:
                 content = await response.read()
                 if response.status >= 400:
-                    raise _api_error(call, response, content)
+                    raise _api_error(call, response, content, private=private)
+                return content
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise errors.ConnectionLostError(f"Cannot {call}: {_words(error)}") from error
-        answer: Json = json.loads(content)
-        return answer
+
+    def _count(self, method: str, path: str, params: Mapping[str, str]) -> None:
+        verb, resource = request_kind(method, path, params)
+        self._metrics.count(API_REQUESTS, verb=verb, resource=resource)
 
     async def _headers(self) -> dict[str, str]:
         headers = {"Accept": "application/json", "User-Agent": FIELD_MANAGER}
@@ -215,6 +311,18 @@ class KubernetesClient:
         return self._config.ssl_context or True
 
 
+def request_kind(method: str, path: str, params: Mapping[str, str]) -> tuple[str, str]:
+    """Return verb and resource of a request as Kubernetes names them, for counting; `log` is a verb of its own."""
+    parts = path.strip("/").split("/")
+    after = parts[parts.index("namespaces") + 2 :] if "namespaces" in parts else parts[-1:]
+    resource, name, subresource = (*after, "", "", "")[:3]
+    if subresource == "log":
+        return "log", resource
+    if method == "GET":
+        return ("watch" if "watch" in params else "get" if name else "list"), resource
+    return ("create" if method == "POST" else method.lower()), resource
+
+
 async def _chunks(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
     async for chunk in response.content.iter_any():
         yield chunk
@@ -224,19 +332,34 @@ def _jobs(namespace: str) -> str:
     return f"/apis/batch/v1/namespaces/{quote(namespace)}/jobs"
 
 
-def _api_error(call: str, response: aiohttp.ClientResponse, content: bytes) -> errors.ApiError:
+def _objects(namespace: str, kind: str) -> str:
+    return f"/api/v1/namespaces/{quote(namespace)}/{_RESOURCES[kind]}"
+
+
+def _api_error(
+    call: str, response: aiohttp.ClientResponse, content: bytes, *, private: bool = False
+) -> errors.ApiError:
     """Make the error from a Status object, or from the first words of anything else."""
     reason, message = response.reason or "", content[:_MESSAGE_LIMIT].decode("utf-8", "replace").strip()
     try:
         status = json.loads(content)
         reason, message = status.get("reason") or reason, str(status.get("message") or message)[:_MESSAGE_LIMIT]
+        if private:
+            message = _without_values(status)
     except (ValueError, AttributeError):
-        pass
+        message = "(an answer that is no Status)" if private else message
     try:
         pause: float | None = float(response.headers["Retry-After"])
     except (KeyError, ValueError):
         pause = None
     return _ERRORS.get(response.status, errors.ApiError)(call, response.status, reason, message, pause)
+
+
+def _without_values(status: Json) -> str:
+    """Say which fields a Status complains about; its message may quote what they hold."""
+    causes = (status.get("details") or {}).get("causes") or []
+    fields = ", ".join(f"{each.get('field')} ({each.get('reason')})" for each in causes)
+    return (f"{fields}; " if fields else "") + "the server's message is not shown, because it may quote the Secret"
 
 
 def _words(error: BaseException) -> str:

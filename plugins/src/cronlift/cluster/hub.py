@@ -4,6 +4,7 @@ Everything belongs to an event loop. A triggerer has one for its life; `dag.test
 """
 
 import asyncio
+import socket
 from collections.abc import Callable, Mapping
 from weakref import WeakKeyDictionary
 
@@ -17,6 +18,9 @@ from cronlift.errors import ClusterConfigError
 
 # An idle connection is worth a TLS handshake; longer than the pauses between the tasks of a busy deployment.
 KEEP_ALIVE_SECONDS = 90.0
+# A log stream may rightly be silent for hours, so the kernel finds out whether its connection still lives: after 30 s
+# of silence it asks every 10 s, and gives up after six questions without an answer.
+PROBE_AFTER_SECONDS, PROBE_EVERY_SECONDS, PROBES = 30, 10, 6
 _hubs: "WeakKeyDictionary[asyncio.AbstractEventLoop, Hub]" = WeakKeyDictionary()
 
 
@@ -64,9 +68,11 @@ class Hub:
                 self._configs[cluster] = await asyncio.to_thread(self._loaders[cluster])
             if self._session is None or self._session.closed:
                 # No limit: a log stream holds its connection as long as its container runs.
-                connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS)
+                connector = aiohttp.TCPConnector(
+                    limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS, socket_factory=probed_socket
+                )
                 self._session = aiohttp.ClientSession(connector=connector)
-        return KubernetesClient(self._session, self._configs[cluster], impersonate)
+        return KubernetesClient(self._session, self._configs[cluster], impersonate, self.metrics)
 
     def watch(self, client: KubernetesClient, namespace: str, selector: str, cluster: str | None = None) -> SharedWatch:
         """Return the watch of a cluster's namespace as a user, made at first use and dropped when it has been idle."""
@@ -76,7 +82,9 @@ class Hub:
             def forget() -> None:
                 self._watches.pop(key, None)
 
-            self._watches[key] = SharedWatch(client, namespace, selector, on_idle=forget)
+            self._watches[key] = SharedWatch(
+                client, namespace, selector, on_idle=forget, cluster=cluster or "", metrics=self.metrics
+            )
         return self._watches[key]
 
     async def close(self) -> None:
@@ -86,6 +94,22 @@ class Hub:
             await watch.close()
         if self._session is not None:
             await self._session.close()
+
+
+def probed_socket(address: aiohttp.AddrInfoType) -> socket.socket:
+    """Make a socket whose dead connection ends in an error, and not in silence."""
+    family, kind, protocol, *_ = address
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    # macOS lacks the first of these.
+    for name, value in (
+        ("TCP_KEEPIDLE", PROBE_AFTER_SECONDS),
+        ("TCP_KEEPINTVL", PROBE_EVERY_SECONDS),
+        ("TCP_KEEPCNT", PROBES),
+    ):
+        if hasattr(socket, name):
+            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    return made
 
 
 def hub(make: Callable[[], Hub] = Hub) -> Hub:

@@ -15,6 +15,8 @@ from typing import Protocol
 
 from cronlift import errors
 from cronlift.cluster.client import Json
+from cronlift.cluster.metrics import WATCH_RESTARTS, Metrics, NullMetrics
+from cronlift.cluster.patience import asked_pause
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +26,9 @@ WATCH_SECONDS = (300, 600)
 # Bookmarks come about once a minute, so silence for longer means that the connection is dead.
 SILENCE_SECONDS = 90.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 30.0
+SHORT_WATCH_SECONDS = 1.0
+# etcd holds no object of more than 1.5 MiB.
+EVENT_LIMIT_BYTES = 8 * 1024 * 1024
 
 
 class Change(Enum):
@@ -66,6 +71,7 @@ class Reflector:
         trim: Reduces an object to what is worth keeping.
         silence_seconds: See SILENCE_SECONDS.
         first_pause_seconds: Pause after the first failure; doubles up to LONGEST_PAUSE_SECONDS.
+        metrics: Where restarts are counted; None for nowhere.
     """
 
     def __init__(
@@ -78,7 +84,9 @@ class Reflector:
         *,
         silence_seconds: float = SILENCE_SECONDS,
         first_pause_seconds: float = FIRST_PAUSE_SECONDS,
+        metrics: Metrics | None = None,
     ) -> None:
+        self._metrics, self._resource = metrics or NullMetrics(), path.rpartition("/")[2]
         self._client, self._path, self._selector = client, path, selector
         self._changed, self._trim = changed, trim
         self._silence_seconds, self._first_pause_seconds = silence_seconds, first_pause_seconds
@@ -93,19 +101,14 @@ class Reflector:
         while True:
             try:
                 await self._list_then_watch()
-            except errors.WatchExpiredError:
-                log.debug("Watch of %s expired, listing again", self._path)
-                self._version = None
-                await asyncio.sleep(self._first_pause_seconds)
             except Exception as error:  # whatever it is, the tasks of a whole namespace depend on this loop
                 await self._recover(error)
             self.restarts += 1
+            self._metrics.count(WATCH_RESTARTS, resource=self._resource)
 
     def offer(self, item: Json) -> None:
         """Take an object that came another way, unless the store has a newer one."""
-        held = self.store.get(item["metadata"]["name"])
-        if held is None or held["metadata"].get("uid") != item["metadata"].get("uid") or _newer(item, held):
-            self._put(Change.MODIFIED, item)
+        self._put(Change.MODIFIED, item)
 
     async def _list_then_watch(self) -> None:
         if self._version is None:
@@ -114,27 +117,34 @@ class Reflector:
             await self._watch_once()
 
     async def _list(self) -> str:
-        """Read the whole collection, page by page, and make the store equal to it."""
-        found: dict[str, Json] = {}
-        params = {"labelSelector": self._selector, "limit": str(PAGE_SIZE)}
+        """Read the whole collection and make the store equal to it."""
         started = time.monotonic()
-        while True:
-            page = await self._client.list_page(self._path, params)
-            self._heard()
-            for item in page.get("items") or []:
-                found[item["metadata"]["name"]] = item
-            following = page["metadata"].get("continue")
-            if not following:
-                break
-            params["continue"] = following
+        try:
+            found, page = await self._list_pages({"limit": str(PAGE_SIZE)})
+        except errors.WatchExpiredError:
+            # The pages are of one moment, which the server forgot before the last one was read: take all at once.
+            found, page = await self._list_pages({})
         version = str(page["metadata"]["resourceVersion"])
         for name in [each for each in self.store if each not in found]:
             if not _newer_than_version(self.store[name], version):
                 self._drop(self.store[name])
         for item in found.values():
-            self._put(Change.MODIFIED, item)
+            self._store(Change.MODIFIED, item)
         log.debug("Listed %d of %s in %.2f s", len(found), self._path, time.monotonic() - started)
         return version
+
+    async def _list_pages(self, params: dict[str, str]) -> tuple[dict[str, Json], Json]:
+        """Read page by page; return the objects by name, and the last page."""
+        found: dict[str, Json] = {}
+        params = {"labelSelector": self._selector, **params}
+        while True:
+            page = await self._client.list_page(self._path, params)
+            self.heard_at = time.monotonic()
+            for item in page.get("items") or []:
+                found[item["metadata"]["name"]] = self._trim(item)
+            if not page["metadata"].get("continue"):
+                return found, page
+            params["continue"] = page["metadata"]["continue"]
 
     async def _watch_once(self) -> None:
         """Follow one connection to its end."""
@@ -145,13 +155,18 @@ class Reflector:
             "resourceVersion": self._version or "",
             "timeoutSeconds": str(random.randint(*WATCH_SECONDS)),  # noqa: S311 - spreading load needs no secret
         }
-        opened = time.monotonic()
         async with self._client.stream(f"watch {self._path}", self._path, params, self._silence_seconds) as chunks:
-            self._heard()
-            async for line in lines(chunks):
-                self._heard()
-                self._take(json.loads(line))
-        if time.monotonic() - opened < 1.0:
+            opened = self.heard_at = time.monotonic()
+            try:
+                async for line in lines(chunks):
+                    self.heard_at = time.monotonic()
+                    self._take(json.loads(line))
+                    self._works()
+            finally:
+                is_short = time.monotonic() - opened < SHORT_WATCH_SECONDS
+                if not is_short:
+                    self._works()
+        if is_short:
             # A server that ends watches at once must not be asked again at once.
             await asyncio.sleep(self._first_pause_seconds)
 
@@ -160,44 +175,48 @@ class Reflector:
         if kind == "ERROR":
             raise _status_error(self._path, item)
         self._version = str(item["metadata"]["resourceVersion"])
-        if kind == "BOOKMARK":
-            return
-        change = Change(kind)
-        if change is Change.DELETED:
+        if kind == Change.DELETED.value:
             self._drop(item)
-        else:
-            self._put(change, item)
+        elif kind in (Change.ADDED.value, Change.MODIFIED.value):
+            self._put(Change(kind), item)
+        elif kind != "BOOKMARK":
+            log.debug("Watch of %s brought an event of the unknown type %r", self._path, kind)
 
     def _put(self, change: Change, item: Json) -> None:
-        kept = self._trim(item)
-        self.store[kept["metadata"]["name"]] = kept
-        self._changed(change, kept)
+        self._store(change, self._trim(item))
+
+    def _store(self, change: Change, kept: Json) -> None:
+        """Store an object, unless what is held is newer: it may have come another way, ahead of the watch."""
+        held = self.store.get(kept["metadata"]["name"])
+        if held is None or not _newer(held, kept):
+            self.store[kept["metadata"]["name"]] = kept
+            self._changed(change, kept)
 
     def _drop(self, item: Json) -> None:
         held = self.store.get(item["metadata"]["name"])
         if held is not None and held["metadata"].get("uid") == item["metadata"].get("uid"):
             del self.store[item["metadata"]["name"]]
-            self._changed(Change.DELETED, self._trim(item))
+            self._changed(Change.DELETED, held)
 
-    def _heard(self) -> None:
+    def _works(self) -> None:
+        """Take note that the watch works; a list alone says little."""
         if self._failures:
             log.info("Watch of %s works again after %d failures", self._path, self._failures)
-        self._failures, self.heard_at = 0, time.monotonic()
+            self._failures = 0
 
     async def _recover(self, error: Exception) -> None:
         """Say it once, and pause: as long as the server asks, or longer with each failure."""
         self._failures += 1
-        if self._failures == 1 and not isinstance(error, errors.ConnectionLostError):
-            log.warning("Watch of %s failed, will try again: %s: %s", self._path, type(error).__name__, error)
-        else:
+        if isinstance(error, (errors.ConnectionLostError, errors.WatchExpiredError)) or self._failures > 1:
             log.debug("Watch of %s failed %d times: %s", self._path, self._failures, error)
+        else:
+            log.warning("Watch of %s failed, will try again: %s: %s", self._path, type(error).__name__, error)
         if isinstance(error, errors.UnauthorizedError):
             await self._reload_credentials()
-        if not isinstance(error, errors.CronliftError):
-            self._version = None  # an answer that we do not understand: begin anew
+        if isinstance(error, errors.WatchExpiredError) or not isinstance(error, errors.CronliftError):
+            self._version = None  # too old, or an answer that we do not understand: begin anew
         pause = min(self._first_pause_seconds * 2 ** min(self._failures - 1, 10), LONGEST_PAUSE_SECONDS)
-        asked = error.retry_after_seconds if isinstance(error, errors.ApiError) else None
-        await asyncio.sleep(max(pause * random.uniform(0.5, 1.0), asked or 0.0))  # noqa: S311
+        await asyncio.sleep(max(pause * random.uniform(0.5, 1.0), asked_pause(error)))  # noqa: S311
 
     async def _reload_credentials(self) -> None:
         try:
@@ -211,6 +230,8 @@ async def lines(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     buffer = bytearray()
     async for chunk in chunks:
         buffer += chunk
+        if len(buffer) > EVENT_LIMIT_BYTES + len(chunk):
+            raise ValueError(f"an event of more than {EVENT_LIMIT_BYTES} bytes")
         while (end := buffer.find(b"\n")) >= 0:
             line = bytes(buffer[:end])
             del buffer[: end + 1]
@@ -233,4 +254,4 @@ def _newer_than_version(item: Json, version: str) -> bool:
     try:
         return int(item["metadata"]["resourceVersion"]) > int(version)
     except (KeyError, ValueError):
-        return True
+        return False

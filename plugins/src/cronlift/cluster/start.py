@@ -1,17 +1,19 @@
 """Start a try's Job exactly once: clean up after smaller tries, create, and adopt what an earlier attempt created."""
 
 import asyncio
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from cronlift import errors
 from cronlift.cluster.client import Json, KubernetesClient
+from cronlift.cluster.companions import Companions, awaits_companions, job_to_create
+from cronlift.cluster.options import TaskLog
+from cronlift.cluster.patience import asked_pause, is_passing
+from cronlift.cluster.removal import Removal
 from cronlift.job import naming
 from cronlift.job.conditions import verdict_of
 from cronlift.job.naming import TaskIdentity
-
-if TYPE_CHECKING:
-    from cronlift.cluster.options import TaskLog
+from cronlift.job.objects import Objects
 
 # How long to go on trying while the API server is away; a control plane upgrade takes minutes.
 PATIENCE_SECONDS = 900.0
@@ -21,75 +23,122 @@ DELETION_SECONDS = 300.0
 POLL_SECONDS = 1.0
 
 
+@dataclass(frozen=True)
+class Started:
+    """A Job that is there.
+
+    Args:
+        job: As the API server has it.
+        adopted: Whether an earlier attempt created it.
+    """
+
+    job: Json
+    adopted: bool
+
+
 class Starter:
-    """Creates or adopts Jobs.
+    """Creates or adopts Jobs, with their companions.
 
     Args:
         client: Calls as the team's launcher.
+        removal: Deletes a Job that never may start, because a companion was refused.
         log: The task's log.
         deadline: When to stop trying; None for the default patience.
     """
 
-    def __init__(self, client: KubernetesClient, log: "TaskLog", deadline: datetime | None = None) -> None:
-        self._client, self._log, self._deadline = client, log, deadline
+    def __init__(
+        self, client: KubernetesClient, removal: Removal, log: TaskLog, deadline: datetime | None = None
+    ) -> None:
+        self._client, self._removal, self._log, self._deadline = client, removal, log, deadline
+        self._companions = Companions(client, log)
+        self._incomplete: str | None = None
 
-    async def start(self, job: Json, identity: TaskIdentity) -> Json:
-        """Make sure that the Job of a try exists, once.
+    async def start(self, objects: Objects, identity: TaskIdentity) -> Started:
+        """Make sure that the Job of a try exists, once, with all that it needs.
 
         Args:
-            job: As `build_job` made it.
+            objects: As `build_objects` made them.
             identity: The try.
 
-        Returns:
-            The Job as the API server has it.
-
         Raises:
-            JobConflictError: The name is taken by something else.
-            ClusterError: The API server refused, or was away for too long.
+            JobConflictError: The name of the Job, or of a companion, is taken by something else.
+            JobFailedError: The API server refused a companion.
+            ClusterError: The API server refused the Job, or was away for too long.
         """
         loop = asyncio.get_running_loop()
         end, pause = loop.time() + PATIENCE_SECONDS, FIRST_PAUSE_SECONDS
         while True:
             try:
-                if identity.try_number > 1:
-                    await self._end_smaller_tries(job["metadata"]["namespace"], identity)
-                return await self._create_or_adopt(job)
-            except errors.ClusterError as error:
-                if not is_passing(error) or loop.time() + pause > end or self._is_late():
+                return await self._start(objects, identity)
+            except errors.CronliftError as error:
+                passing = isinstance(error, errors.ClusterError) and _may_pass(error)
+                if not passing or loop.time() + pause > end or self._is_late():
+                    if self._incomplete is not None:
+                        await self._removal.delete(self._incomplete, foreground=False)
                     raise
                 if pause == FIRST_PAUSE_SECONDS:
                     self._log.warning(f"{error}. Will go on trying for {PATIENCE_SECONDS / 60:.0f} minutes")
-            await asyncio.sleep(pause)
+                asked = asked_pause(error)
+            await asyncio.sleep(max(pause, asked))
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
-    async def _create_or_adopt(self, job: Json) -> Json:
+    async def _start(self, objects: Objects, identity: TaskIdentity) -> Started:
+        if identity.try_number > 1:
+            await self._end_smaller_tries(objects.job["metadata"]["namespace"], identity)
+        started = await self._create_or_adopt(objects)
+        if not awaits_companions(started.job):
+            return started
+        self._incomplete = started.job["metadata"]["uid"]
+        job = await self._companions.complete(started.job, objects.companions)
+        self._incomplete = None
+        return Started(job, started.adopted)
+
+    async def _create_or_adopt(self, objects: Objects) -> Started:
+        job = job_to_create(objects)
         namespace, name = job["metadata"]["namespace"], job["metadata"]["name"]
         try:
             created = await self._client.create_job(namespace, job)
         except errors.ConflictError as conflict:
             found = await self._found_under(namespace, name)
-            if found is None:
-                return await self._client.create_job(namespace, job)
-            if not naming.is_ours(found, job):
+            if found is not None and naming.is_ours(found, objects.job):
+                self._log.info(f"Found Job {namespace}/{name} of this try, and go on with it")
+                return Started(found, adopted=True)
+            if found is not None and not naming.is_leftover(found, objects.job):
                 raise errors.JobConflictError(_conflict(found, job)) from conflict
-            self._log.info(f"Found Job {namespace}/{name} of this try, and go on with it")
-            return found
+            if found is not None:
+                await self._clear_away(found)
+            created = await self._client.create_job(namespace, job)
         self._log.info(f"Created Job {namespace}/{name}")
-        return created
+        return Started(created, adopted=False)
 
-    async def _found_under(self, namespace: str, name: str) -> Json | None:
-        """Return the Job that has the name; wait for one that is being deleted to go, and return None."""
+    async def _clear_away(self, leftover: Json) -> None:
+        """Delete what a deleted run of the same run id left, and wait until its Pods are gone."""
+        namespace, name = leftover["metadata"]["namespace"], leftover["metadata"]["name"]
+        self._log.warning(
+            f"Job {namespace}/{name} is left from a run that was deleted and had the same run id, deleting it first"
+        )
+        await self._client.delete_job(namespace, name, leftover["metadata"]["uid"], foreground=True)
+        await self._found_under(namespace, name, other_than=leftover["metadata"]["uid"])
+
+    async def _found_under(self, namespace: str, name: str, other_than: str | None = None) -> Json | None:
+        """Return the Job that has the name; wait for one that is being deleted to go, and return None.
+
+        Args:
+            namespace: Where to look.
+            name: The name.
+            other_than: The uid of a Job that was told to go, which may not show it yet.
+        """
         end = asyncio.get_running_loop().time() + DELETION_SECONDS
         while True:
             try:
                 found = await self._client.get_job(namespace, name)
             except errors.NotFoundError:
                 return None
-            if not found["metadata"].get("deletionTimestamp"):
+            if not found["metadata"].get("deletionTimestamp") and found["metadata"]["uid"] != other_than:
                 return found
-            if asyncio.get_running_loop().time() > end:
+            if asyncio.get_running_loop().time() > end or self._is_late():
                 raise errors.JobConflictError(
-                    f"Job {namespace}/{name} has been in deletion for {DELETION_SECONDS:.0f} s. "
+                    f"Job {namespace}/{name} is in deletion and does not go. "
                     "Look for Pods that do not end, or finalizers: kubectl describe job."
                 )
             await asyncio.sleep(POLL_SECONDS)
@@ -107,17 +156,15 @@ class Starter:
                 f"Job {namespace}/{name} of try {labels.get(naming.LABEL_TRY)} still runs, deleting it first"
             )
             await self._client.delete_job(namespace, name, job["metadata"]["uid"], foreground=True)
-            await self._found_under(namespace, name)
+            await self._found_under(namespace, name, other_than=job["metadata"]["uid"])
 
     def _is_late(self) -> bool:
         return self._deadline is not None and datetime.now(UTC) >= self._deadline
 
 
-def is_passing(error: errors.ClusterError) -> bool:
-    """Tell an error that may be gone in a minute from one that somebody has to put right."""
-    if isinstance(error, errors.ApiError):
-        return error.code in (401, 429) or error.code >= 500
-    return isinstance(error, errors.ConnectionLostError)
+def _may_pass(error: errors.ClusterError) -> bool:
+    """Tell whether to try to start again; a conflict is a race, with another Job's going or with the quota's count."""
+    return is_passing(error) or isinstance(error, errors.ConflictError)
 
 
 def _conflict(found: Json, wanted: Json) -> str:

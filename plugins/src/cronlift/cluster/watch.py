@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from cronlift import errors
 from cronlift.cluster.client import Json
+from cronlift.cluster.metrics import JOBS_RUNNING, Metrics, NullMetrics
 from cronlift.cluster.reflector import Change, Reflector, WatchClient
 
 # Tasks come and go; a watch that lingers saves its list call for the next one.
@@ -22,6 +23,18 @@ LINGER_SECONDS = 60.0
 # Bookmarks come about once a minute. After three silent minutes a subscriber no longer trusts the watch.
 STALE_AFTER_SECONDS = 180.0
 JOB_NAME_LABEL = "batch.kubernetes.io/job-name"
+
+# What is kept of each object: what verdicts, diagnoses, logs and results read.
+_JOB_METADATA = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp")
+_JOB_SPEC = ("suspend", "completions", "parallelism", "completionMode", "ttlSecondsAfterFinished")
+_JOB_STATUS = ("startTime", "active", "ready", "succeeded", "failed", "conditions")
+_POD_METADATA = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp")
+_POD_ANNOTATIONS = ("batch.kubernetes.io/job-completion-index", "kubectl.kubernetes.io/default-container")
+_POD_LABELS = (JOB_NAME_LABEL, "job-name")
+_POD_STATUS = ("phase", "reason", "message")
+_CONTAINER_KINDS = ("initContainers", "containers")
+_STATUS_KINDS = ("initContainerStatuses", "containerStatuses")
+_CONTAINER_STATUS = ("name", "image", "containerID", "state", "lastState", "restartCount")
 
 
 class JobReader(WatchClient, Protocol):
@@ -107,6 +120,8 @@ class SharedWatch:
         linger_seconds: How long to go on without subscribers.
         stale_after_seconds: See STALE_AFTER_SECONDS.
         on_idle: Called when it has stopped because nobody was left.
+        cluster: Name of the cluster, for metrics; empty for the own one.
+        metrics: Where measurements go; None for nowhere.
         options: Passed on to `Reflector`, for tests.
     """
 
@@ -119,9 +134,13 @@ class SharedWatch:
         linger_seconds: float = LINGER_SECONDS,
         stale_after_seconds: float = STALE_AFTER_SECONDS,
         on_idle: Callable[[], None] | None = None,
+        cluster: str = "",
+        metrics: Metrics | None = None,
         **options: Any,
     ) -> None:
         self.client, self.namespace = client, namespace
+        self._metrics = options["metrics"] = metrics or NullMetrics()
+        self._tags = {"cluster": cluster or "own", "namespace": namespace}
         self.stale_after_seconds = stale_after_seconds
         self._linger_seconds, self._on_idle = linger_seconds, on_idle
         self.pods_of: dict[str, set[str]] = {}
@@ -129,7 +148,7 @@ class SharedWatch:
         self._tasks: list[asyncio.Task[None]] = []
         self._closing: asyncio.Task[None] | None = None
         path = f"namespaces/{namespace}"
-        self.jobs = Reflector(client, f"/apis/batch/v1/{path}/jobs", selector, self._job_changed, **options)
+        self.jobs = Reflector(client, f"/apis/batch/v1/{path}/jobs", selector, self._job_changed, trim_job, **options)
         self.pods = Reflector(client, f"/api/v1/{path}/pods", selector, self._pod_changed, trim_pod, **options)
 
     def subscribe(self, name: str, seed: Json | None = None) -> Subscription:
@@ -149,6 +168,7 @@ class SharedWatch:
             self._tasks = [_detached(self.jobs.run()), _detached(self.pods.run())]
         subscription = Subscription(self, name)
         self._subscriptions.setdefault(name, set()).add(subscription)
+        self._count_running()
         if seed is not None:
             self.jobs.offer(seed)
         return subscription
@@ -159,6 +179,7 @@ class SharedWatch:
         remaining.discard(subscription)
         if not remaining:
             self._subscriptions.pop(subscription.name, None)
+        self._count_running()
         if not self._subscriptions and self._tasks and self._closing is None:
             self._closing = _detached(self._close_after_linger())
 
@@ -178,6 +199,9 @@ class SharedWatch:
         await self.close()
         if self._on_idle is not None:
             self._on_idle()
+
+    def _count_running(self) -> None:
+        self._metrics.gauge(JOBS_RUNNING, sum(map(len, self._subscriptions.values())), **self._tags)
 
     def _job_changed(self, change: Change, job: Json) -> None:
         self._notify(job["metadata"]["name"])
@@ -207,22 +231,35 @@ def job_of(pod: Json) -> str | None:
     return str(name) if name else None
 
 
+def trim_job(job: Json) -> Json:
+    """Keep what tasks read of a Job, which is all but its template and its annotations."""
+    metadata, spec, status = job["metadata"], job.get("spec") or {}, job.get("status") or {}
+    return {
+        "metadata": _kept(metadata, _JOB_METADATA),
+        "spec": _kept(spec, _JOB_SPEC),
+        "status": _kept(status, _JOB_STATUS),
+    }
+
+
 def trim_pod(pod: Json) -> Json:
     """Keep what tasks read of a Pod; 5,000 whole ones would fill the triggerer."""
-    spec, metadata = pod.get("spec") or {}, pod["metadata"]
-    kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "labels")
-    containers = {
-        kind: [
-            {"name": each["name"], "image": each.get("image"), "restartPolicy": each.get("restartPolicy")}
-            for each in spec.get(kind) or []
-        ]
-        for kind in ("initContainers", "containers")
+    spec, metadata, status = pod.get("spec") or {}, pod["metadata"], pod.get("status") or {}
+    kept = _kept(metadata, _POD_METADATA)
+    if annotations := _kept(metadata.get("annotations") or {}, _POD_ANNOTATIONS):
+        kept["annotations"] = annotations
+    if labels := _kept(metadata.get("labels") or {}, _POD_LABELS):
+        kept["labels"] = labels
+    containers = {kind: [{"name": each["name"]} for each in spec[kind]] for kind in _CONTAINER_KINDS if spec.get(kind)}
+    statuses = {
+        kind: [_kept(each, _CONTAINER_STATUS) for each in status[kind]] for kind in _STATUS_KINDS if status.get(kind)
     }
-    return {
-        "metadata": {key: metadata[key] for key in kept if key in metadata},
-        "spec": {**containers, "nodeName": spec.get("nodeName")},
-        "status": pod.get("status") or {},
-    }
+    conditions = [each for each in status.get("conditions") or [] if each.get("status") == "False"]
+    more: Json = {"conditions": conditions} if conditions else {}
+    return {"metadata": kept, "spec": containers, "status": {**_kept(status, _POD_STATUS), **statuses, **more}}
+
+
+def _kept(found: Json, keys: tuple[str, ...]) -> Json:
+    return {key: found[key] for key in keys if key in found}
 
 
 def _detached(work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -35,19 +35,25 @@ class Diagnosis:
         return f"{self.summary.rstrip('. ')}. {self.advice}"
 
 
-def diagnose(pods: Sequence[Mapping[str, Any]], events: Sequence[Mapping[str, Any]], now: datetime) -> Diagnosis | None:
+def diagnose(
+    pods: Sequence[Mapping[str, Any]],
+    events: Sequence[Mapping[str, Any]],
+    now: datetime,
+    image_grace_seconds: float = IMAGE_GRACE_SECONDS,
+) -> Diagnosis | None:
     """Say why a Job that is not finished does not get on.
 
     Args:
         pods: The Job's Pods as last seen.
         events: The Job's own events, oldest first; asked for only while it has no Pod.
         now: To tell a short hiccup from a lasting fault.
+        image_grace_seconds: How old a Pod may grow without its image before that is fatal.
 
     Returns:
         The most telling finding, or None when nothing is the matter.
     """
     for pod in pods:
-        found = _image(pod, now) or _container(pod) or _unschedulable(pod)
+        found = _image(pod, now, image_grace_seconds) or _container(pod) or _unschedulable(pod)
         if found is not None:
             return found
     return None if pods else _create_failure(events)
@@ -109,7 +115,7 @@ def _pod_advice(reason: str) -> str:
     return ""
 
 
-def _image(pod: Mapping[str, Any], now: datetime) -> Diagnosis | None:
+def _image(pod: Mapping[str, Any], now: datetime, grace_seconds: float) -> Diagnosis | None:
     for each in _statuses(pod):
         waiting = (each.get("state") or {}).get("waiting") or {}
         reason, message = waiting.get("reason"), (waiting.get("message") or "").strip()
@@ -122,13 +128,13 @@ def _image(pod: Mapping[str, Any], now: datetime) -> Diagnosis | None:
             )
         if reason in _IMAGE_REASONS:
             throttled = "toomanyrequests" in message.lower() or "rate limit" in message.lower()
-            old = _age_seconds(pod, now) > IMAGE_GRACE_SECONDS
+            old = _age_seconds(pod, now) > grace_seconds
             return Diagnosis(
                 f"Image {image} of container {each['name']} cannot be pulled ({reason}): {message}",
                 "The registry limits our rate; Kubernetes tries again by itself."
                 if throttled
                 else "Check the name and the tag, that the image was pushed, and the namespace's imagePullSecrets. "
-                f"Kubernetes tries again by itself; the task gives up after {IMAGE_GRACE_SECONDS:.0f} s.",
+                f"Kubernetes tries again by itself; the task gives up after {grace_seconds:.0f} s.",
                 fatal=old and not throttled,
             )
     return None

@@ -1,9 +1,11 @@
 """Lines of a container's log: parse them, drop what was read before, and keep a task's log within bounds."""
 
-from collections import OrderedDict, deque
+from array import array
+from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 # A longer line is cut; the kubelet itself hands on at most 16 KiB at a time.
 LINE_LIMIT_CHARACTERS = 32 * 1024
@@ -12,7 +14,8 @@ HEAD_LIMIT_CHARACTERS = 8 * 1024 * 1024
 TAIL_LIMIT_CHARACTERS = 512 * 1024
 # sinceTime has a resolution of one second; overlap one more for lines of two streams that were written out of order.
 OVERLAP = timedelta(seconds=1)
-REMEMBERED_LINES = 20_000
+# A stream prints that many lines in these two seconds only while it floods; each costs 12 bytes, for days if need be.
+REMEMBERED_LINES = 10_000
 
 
 @dataclass(frozen=True)
@@ -62,44 +65,100 @@ def moment_of(stamp: str) -> datetime:
 
 
 class Resume:
-    """Remember the last lines of a stream, so that it can be opened again after a cut without a line twice or lost."""
+    """Remember the last lines of a stream, so that it can be opened again after a cut without a line twice or lost.
 
-    def __init__(self) -> None:
-        self._seen: OrderedDict[tuple[str, str], int] = OrderedDict()
-        self._again: dict[tuple[str, str], int] = {}
-        self._newest: str | None = None
-        self._oldest_remembered = ""
+    Lines are remembered by their hashes, second by second: a line may be long, and a task may wait for days.
+
+    Args:
+        remembered: How many lines at most.
+    """
+
+    def __init__(self, remembered: int = REMEMBERED_LINES) -> None:
+        self._limit, self._count = remembered, 0
+        self._seconds: dict[str, _Second] = {}
+        self._newest_second = self._kept_from = ""
+        # Of what had to be forgotten although the server may send it again: the last stamp, and how many lines bear it.
+        self._forgotten, self._forgotten_lines = "", 0
+        # What a stream that was opened again may bring a second time.
+        self._asked_from = self._skip_before = ""
+        self._skip = 0
+        self._again: Counter[int] = Counter()
 
     def since_time(self) -> str | None:
         """Return what to ask for when opening the stream again; None for all of it. Starts the comparison anew."""
-        self._again = dict(self._seen)
-        if self._newest is None:
-            return None
-        return (moment_of(self._newest) - OVERLAP).strftime("%Y-%m-%dT%H:%M:%SZ")
+        self._again = Counter(key for second in self._seconds.values() for key in second.hashes)
+        self._asked_from, self._skip_before, self._skip = self._kept_from, self._forgotten, self._forgotten_lines
+        return f"{self._kept_from}Z" if self._kept_from else None
 
     def is_new(self, line: Line) -> bool:
         """Tell whether a line was not handed on before, and remember it."""
-        key = (line.stamp, line.text)
-        if self._again.get(key):
+        if self._asked_from:
+            if line.stamp < self._asked_from or line.stamp < self._skip_before:
+                return False
+            if self._skip and line.stamp == self._skip_before:
+                self._skip -= 1
+                return False
+        key = hash((line.stamp, line.text))
+        if self._again and self._again[key]:
             self._again[key] -= 1
+            if not self._again[key]:
+                del self._again[key]
             return False
-        if line.stamp < self._oldest_remembered:
-            return False
-        self._seen[key] = self._seen.get(key, 0) + 1
-        self._newest = max(self._newest or "", line.stamp)
-        self._forget()
+        self._remember(line.stamp, key)
         return True
 
-    def _forget(self) -> None:
-        """Drop what a reopened stream cannot bring again, and bound the rest."""
-        kept_from = (moment_of(self._newest or "") - OVERLAP).strftime("%Y-%m-%dT%H:%M:%S")
-        while self._seen:
-            (stamp, text), _ = next(iter(self._seen.items()))
-            if stamp >= kept_from and len(self._seen) <= REMEMBERED_LINES:
-                break
-            if stamp >= kept_from:
-                self._oldest_remembered = max(self._oldest_remembered, stamp)
-            del self._seen[(stamp, text)]
+    def _remember(self, stamp: str, key: int) -> None:
+        name = stamp[:19]
+        second = self._seconds.get(name)
+        if second is None:
+            second = self._seconds[name] = _Second()
+            if name > self._newest_second:
+                self._newest_second = name
+                self._kept_from = f"{moment_of(stamp) - OVERLAP:%Y-%m-%dT%H:%M:%S}"
+                for old in [each for each in self._seconds if each < self._kept_from]:
+                    self._count -= len(self._seconds.pop(old).hashes)
+        second.hashes.append(key)
+        second.nanoseconds.append(int(stamp[20:29]))
+        self._count += 1
+        if self._count > self._limit:
+            self._forget_some()
+
+    def _forget_some(self) -> None:
+        """Forget a quarter of what is remembered, or the oldest second if that is less."""
+        name = min(self._seconds)
+        second = self._seconds[name]
+        count = min(len(second.hashes), max(1, self._limit // 4))
+        dropped = second.nanoseconds[:count]
+        last = max(dropped)
+        stamp = f"{name}.{last:09d}Z"
+        if stamp > self._forgotten:
+            self._forgotten, self._forgotten_lines = stamp, 0
+        if stamp == self._forgotten:
+            self._forgotten_lines += dropped.count(last)
+        del second.hashes[:count], second.nanoseconds[:count]
+        self._count -= count
+        if not second.hashes:
+            del self._seconds[name]
+
+
+class _Second:
+    """The lines of one second: hashes, and the stamps' fractions."""
+
+    __slots__ = ("hashes", "nanoseconds")
+
+    def __init__(self) -> None:
+        self.hashes = array("q")
+        self.nanoseconds = array("I")
+
+
+class LogOutput(Protocol):
+    """What takes the lines of a task's log."""
+
+    def add(self, moment: datetime, text: str, source: str = "") -> None:
+        """Take a line of a source, which is a container."""
+
+    def finish(self) -> None:
+        """Hand on what was held back; there is no more to come."""
 
 
 class Capped:
@@ -121,10 +180,9 @@ class Capped:
         self._tail: deque[tuple[datetime, str]] = deque()
         self._tail_size = self._left_out_lines = self._left_out_characters = 0
 
-    def add(self, moment: datetime, text: str) -> None:
-        """Take a line."""
-        if len(text) > LINE_LIMIT_CHARACTERS:
-            text = f"{text[:LINE_LIMIT_CHARACTERS]} ... ({len(text) - LINE_LIMIT_CHARACTERS} more characters left out)"
+    def add(self, moment: datetime, text: str, source: str = "") -> None:
+        """Take a line, of whatever source."""
+        text = _cut(text)
         if self._room > 0:
             self._room -= len(text) + 1
             self._write(moment, text)
@@ -147,6 +205,82 @@ class Capped:
             self._left_out_lines = 0
         while self._tail:
             self._write(*self._tail.popleft())
+
+
+@dataclass
+class _LastLines:
+    """The last lines of one source."""
+
+    lines: deque[tuple[datetime, str]] = field(default_factory=deque)
+    left_out: int = 0
+
+
+class Tail:
+    """Show only the last lines of each container, at the end and, if asked, each so often; none twice.
+
+    Args:
+        output: Where they are shown.
+        lines: How many of each container.
+        every_seconds: How often; None for only at the end.
+        limit: Characters that are held at most, over all containers.
+    """
+
+    def __init__(
+        self,
+        output: LogOutput,
+        lines: int,
+        every_seconds: float | None = None,
+        limit: int = TAIL_LIMIT_CHARACTERS,
+    ) -> None:
+        self._output, self._count, self._every, self._limit = output, lines, every_seconds, limit
+        self._sources: dict[str, _LastLines] = {}
+        self._size = 0
+        self._shown_at: float | None = None
+
+    def add(self, moment: datetime, text: str, source: str = "") -> None:
+        """Take a line."""
+        text = _cut(text)
+        held = self._sources.setdefault(source, _LastLines())
+        held.lines.append((moment, text))
+        self._size += len(text) + 1
+        while len(held.lines) > self._count or (self._size > self._limit and len(held.lines) > 1):
+            _, dropped = held.lines.popleft()
+            held.left_out += 1
+            self._size -= len(dropped) + 1
+
+    def tick(self, now: float) -> None:
+        """Show what there is, when it is time.
+
+        Args:
+            now: Seconds of a clock that only goes forward; the first call starts the time.
+        """
+        if self._every is None:
+            return
+        if self._shown_at is None:
+            self._shown_at = now
+        elif now - self._shown_at >= self._every:
+            self._shown_at = now
+            self._show()
+
+    def finish(self) -> None:
+        """Show the last lines that were not shown yet."""
+        self._show()
+        self._output.finish()
+
+    def _show(self) -> None:
+        sources, self._sources, self._size = self._sources, {}, 0
+        for source, held in sources.items():
+            if held.left_out:
+                words = f"... not shown before these lines: {held.left_out} (tail_lines={self._count})"
+                self._output.add(held.lines[0][0], words, source)
+            for moment, text in held.lines:
+                self._output.add(moment, text, source)
+
+
+def _cut(text: str) -> str:
+    if len(text) <= LINE_LIMIT_CHARACTERS:
+        return text
+    return f"{text[:LINE_LIMIT_CHARACTERS]} ... ({len(text) - LINE_LIMIT_CHARACTERS} more characters left out)"
 
 
 def _utc(text: str) -> datetime:
