@@ -1,1 +1,1 @@
-"""The `cronlift` command: for people and for checks, without a cluster and without Airflow's database."""
+"""The `cronlift` command: what people, checks and the sweep CronJob call."""
