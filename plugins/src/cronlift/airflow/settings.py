@@ -4,6 +4,7 @@ CRONLIFT_DEPLOYMENT   `<namespace>/<release>`; part of every Job's identity
 CRONLIFT_TEAMS        JSON: {"demo": {"namespace": "team-demo", "serviceAccount": "cronlift-job"}}
 CRONLIFT_JOB_IMAGES   JSON: {"legacy": "registry.example/legacy:1.4"}
 CRONLIFT_CLUSTERS     JSON: {"gpu": {"kubeconfig": "/etc/cronlift/clusters/gpu/kubeconfig", "context": ""}}; optional
+CRONLIFT_LINKS        JSON: {"job": "https://headlamp.example/c/main/jobs/{namespace}/{job}"}; optional, see links.py
 """
 
 import json
@@ -18,6 +19,7 @@ DEPLOYMENT_VARIABLE = "CRONLIFT_DEPLOYMENT"
 TEAMS_VARIABLE = "CRONLIFT_TEAMS"
 IMAGES_VARIABLE = "CRONLIFT_JOB_IMAGES"
 CLUSTERS_VARIABLE = "CRONLIFT_CLUSTERS"
+LINKS_VARIABLE = "CRONLIFT_LINKS"
 TEAM_SEPARATOR = "__"
 LAUNCHER_ACCOUNT = "cronlift-launcher"
 JOB_ACCOUNT = "cronlift-job"
@@ -112,6 +114,22 @@ def read_clusters(environment: Mapping[str, str] = os.environ) -> dict[str, Clus
             raise SettingsError(_malformed(CLUSTERS_VARIABLE, f"cluster {name!r} names no kubeconfig", example))
         clusters[name] = Cluster(entry["kubeconfig"], str(entry.get("context") or ""))
     return clusters
+
+
+def read_links(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the URL templates of the links that a task has; none where the variable is not set.
+
+    Raises:
+        SettingsError: The variable is no JSON, or a value is no string.
+    """
+    if not environment.get(LINKS_VARIABLE, "").strip():
+        return {}
+    example = '{"job": "https://headlamp.example/c/main/jobs/{namespace}/{job}"}'
+    links = _read_json(LINKS_VARIABLE, example, environment)
+    for name, template in links.items():
+        if not isinstance(template, str):
+            raise SettingsError(_malformed(LINKS_VARIABLE, f"link {name!r} is {template!r}, no URL", example))
+    return links
 
 
 def has_images(environment: Mapping[str, str] = os.environ) -> bool:

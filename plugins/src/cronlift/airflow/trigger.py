@@ -148,7 +148,6 @@ class JobTrigger(BaseTrigger):
         self._life = life_module.JobLife(
             client, watch, objects, identity, self._options(), TaskLog(self.log), self._deadline(), hub.metrics
         )
-        self._life.on_created = partial(_push_links, self.task_instance)
         try:
             result: Result = await self._life.run()
             return result
@@ -274,9 +273,3 @@ def _make_hub() -> "Hub":
     clusters = settings.read_clusters()
     configs = {name: partial(load_kubeconfig, each.kubeconfig, each.context) for name, each in clusters.items()}
     return Hub(configs=configs, metrics=AirflowMetrics())
-
-
-async def _push_links(task_instance: Any, job: dict[str, Any]) -> None:
-    from cronlift.airflow.links import push_links
-
-    await push_links(task_instance, job)

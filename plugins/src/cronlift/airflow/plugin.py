@@ -1,0 +1,27 @@
+"""What Airflow takes from this package as a plugin: links. Loaded by the entry point `airflow.plugins`."""
+
+from typing import Any
+
+from airflow.plugins_manager import AirflowPlugin
+
+from cronlift.airflow import settings
+
+
+class CronliftPlugin(AirflowPlugin):
+    """Links of Job tasks; none, and nothing imported, where the deployment has no templates for them."""
+
+    name = "cronlift"
+
+    @classmethod
+    def on_load(cls, *_: Any, **__: Any) -> None:
+        """Make the links; a fault is an import error of the plugin, which Airflow's UI shows.
+
+        Raises:
+            SettingsError: A template is wrong.
+        """
+        cls.operator_extra_links = []
+        templates = settings.read_links()
+        if templates:
+            from cronlift.airflow.links import make_links
+
+            cls.operator_extra_links.extend(make_links(templates))
