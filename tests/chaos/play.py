@@ -1,7 +1,7 @@
 """Let a fault strike a run, judge what became of it, and put the platform right again."""
 
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -11,8 +11,9 @@ from ci.paths import ROOT
 from tests.chaos.airflow_faults import wait_rolled_out
 from tests.chaos.catalogue import Fault
 from tests.chaos.ground import Ground
-from tests.chaos.judging import Expected, Judgement, Kind, judge
+from tests.chaos.judging import Expected, Kind, TaskSeen, judge
 from tests.chaos.sweeping import sweep
+from tests.live import measurements
 from tests.live.killing import count_restarts, forgive_restarts
 from tests.live.scratch_dag import delete_jobs
 
@@ -81,11 +82,10 @@ def play(fault: Fault, ground: Ground) -> Outcome:
     try:
         changes = fault.strike(ground)
         ground.wait_end()
+        _judge(outcome, ground, changes)
     except (AssertionError, CiError, subprocess.SubprocessError) as error:
         outcome.error = str(error)
         ground.give_up()
-    else:
-        _judge(outcome, ground, changes)
     finally:
         wait_rolled_out()
         outcome.restarts = forgive_restarts(restarts)
@@ -100,11 +100,21 @@ def _judge(outcome: Outcome, ground: Ground, changes: Mapping[str, Expected]) ->
         sweep()
         ground.wait_settled(SETTLE_SECONDS)
     seen = ground.observe()
-    judgement: Judgement = judge(seen.tasks, ground.plan(changes), ground.shape.seconds)
+    judgement = judge(seen.tasks, ground.plan(changes), ground.shape.seconds)
     outcome.counts = {kind.value: judgement.count(kind) for kind in Kind}
     outcome.findings = list(map(str, judgement.findings[:FINDINGS_KEPT]))
+    _keep_logs(outcome.title, seen.tasks, {finding.task_id for finding in judgement.findings})
     outcome.taken_over, outcome.take_over_seconds = seen.taken_over, _rounded(seen.take_over_seconds)
     outcome.late_seconds, outcome.run_seconds = _rounded(seen.late_seconds), _rounded(seen.run_seconds)
+
+
+def _keep_logs(title: str, tasks: Sequence[TaskSeen], task_ids: Collection[str]) -> None:
+    """Keep what explains a finding: the logs of its tasks, as the UI shows them, and what was seen of their Jobs."""
+    folder = measurements.BUILD / "chaos" / title.replace(" ", "-")
+    for task in tasks:
+        if task.task_id in task_ids:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{task.task_id}.log").write_text("\n".join([*map(repr, task.jobs), *task.log, ""]))
 
 
 def commit() -> str:
