@@ -1,53 +1,22 @@
-"""From YAML to the Job that is created; and what is refused while a DAG is parsed."""
+"""From parsed documents to the objects that are created."""
 
+import json
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cronlift.errors import ManifestError
-from cronlift.job.documents import Places
+from cronlift.job.documents import Document, Places
 from cronlift.job.manifest import Defaults, build_objects
-from cronlift.job.naming import TaskIdentity, job_name
+from cronlift.job.naming import job_name
 from cronlift.job.parse import parse
-from cronlift.job.review import check_sources
-from cronlift.job.sources import collect
-from cronlift.job.template import Images
-
-IDENTITY = TaskIdentity("cronlift/cronlift", "demo__a", "manual__1", "export", -1, 1)
-DEFAULTS = Defaults("team-demo", "cronlift-job")
-PLACES = Places("jobs/a.yaml", has_lines=True)
-GOOD = """\
-apiVersion: batch/v1
-kind: Job
-metadata:
-  name: mine
-  labels: {app: export}
-spec:
-  template:
-    spec:
-      containers:
-        - name: main
-          image: "{{ images.legacy }}"
-          command: [sh, -c, "echo {{ ds }}"]
-"""
-
-
-def built(text: str = GOOD, defaults: Defaults = DEFAULTS):
-    return build_objects(parse(text, PLACES), IDENTITY, defaults, "hash", PLACES).job
-
-
-def checked(text: str, tmp_path, images: dict[str, str] | None = None) -> str:
-    """Return the error that a manifest file gives at parse time; empty when it is accepted."""
-    (tmp_path / "a.yaml").write_text(text)
-    try:
-        check_sources(collect("a.yaml", [tmp_path]), Images(images or {"legacy": "x:1"}))
-    except ManifestError as error:
-        return str(error)
-    return ""
+from tests.unit.job.manifests import CLAIM, CONFIG, DEFAULTS, GOOD, IDENTITY, PLACES, SECRET, built, rendered
 
 
 def test_defaults_are_filled():
-    job = built()
+    job = built().job
     pod = job["spec"]["template"]["spec"]
     assert job["metadata"]["name"] == job_name(IDENTITY)
     assert job["metadata"]["namespace"] == "team-demo"
@@ -62,18 +31,18 @@ def test_manifest_wins_over_defaults():
     text = GOOD.replace("  template", "  backoffLimit: 4\n  activeDeadlineSeconds: 9\n  template", 1)
     own = "      restartPolicy: OnFailure\n      serviceAccountName: own\n      containers"
     defaults = Defaults("team-demo", "cronlift-job", timedelta(minutes=1))
-    job = built(text.replace("      containers", own), defaults)
+    job = built(text.replace("      containers", own), defaults).job
     assert (job["spec"]["backoffLimit"], job["spec"]["activeDeadlineSeconds"]) == (4, 9)
     pod = job["spec"]["template"]["spec"]
     assert (pod["restartPolicy"], pod["serviceAccountName"]) == ("OnFailure", "own")
 
 
 def test_execution_timeout_becomes_the_active_deadline():
-    assert built(defaults=Defaults("n", "s", timedelta(minutes=2)))["spec"]["activeDeadlineSeconds"] == 120
+    assert built(defaults=Defaults("n", "s", timedelta(minutes=2))).job["spec"]["activeDeadlineSeconds"] == 120
 
 
 def test_labels_and_annotations_are_added_to_job_and_pods():
-    job = built()
+    job = built().job
     for metadata in (job["metadata"], job["spec"]["template"]["metadata"]):
         assert metadata["labels"]["app.kubernetes.io/managed-by"] == "cronlift"
         assert metadata["annotations"]["cronlift.dev/dag-id"] == "demo__a"
@@ -82,10 +51,10 @@ def test_labels_and_annotations_are_added_to_job_and_pods():
 
 
 def test_building_does_not_change_its_input():
-    documents = parse(GOOD, PLACES)
-    before = repr(documents[0].content)
+    documents = parse(rendered(GOOD + CONFIG), PLACES)
+    before = repr([each.content for each in documents])
     build_objects(documents, IDENTITY, DEFAULTS, "hash", PLACES)
-    assert repr(documents[0].content) == before
+    assert repr([each.content for each in documents]) == before
 
 
 @pytest.mark.parametrize("namespace", ["team-other", "default", "kube-system"])
@@ -94,88 +63,105 @@ def test_another_namespace_than_the_teams_is_refused(namespace):
         built(GOOD.replace("name: mine", f"namespace: {namespace}"))
 
 
-def test_good_manifest_is_accepted(tmp_path):
-    assert checked(GOOD, tmp_path) == ""
+def test_field_that_is_left_empty_gets_its_default():
+    text = GOOD.replace("  template", "  backoffLimit:\n  template", 1)
+    pod = "      restartPolicy: null\n      containers"
+    job = built(text.replace("      containers", pod)).job
+    assert job["spec"]["backoffLimit"] == 0
+    assert job["spec"]["template"]["spec"]["restartPolicy"] == "Never"
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "{% if params.big %}\n" + GOOD + "{% endif %}",
-        GOOD + "      {{ params.more | indent(6) }}\n",
-        GOOD.replace('"{{ images.legacy }}"', "{{ params.image }}"),
-        GOOD.replace("      containers", "{% for n in params.n %}\n      # {{ n }}\n{% endfor %}\n      containers"),
-        GOOD + "  parallelism: {{ params.n | int + 1 }}\n",
-        GOOD.replace("{{ ds }}", "{{ macros.ds_add(ds, -1)[:7] }} {{ (logical_date - macros.timedelta(1)).year }}"),
-        GOOD + "---\n",
-    ],
-    ids=["if", "block of unknown text", "unknown image", "loop", "number", "macros", "empty document"],
-)  # fmt: skip
-def test_templated_manifest_is_given_the_benefit_of_the_doubt(text, tmp_path):
-    assert checked(text, tmp_path) == ""
+def test_limit_for_each_index_keeps_the_jobs_own_limit_out():
+    """With backoffLimit 0 the first index that fails would end the whole Job."""
+    text = GOOD.replace("  template", "  backoffLimitPerIndex: 0\n  template", 1)
+    assert "backoffLimit" not in built(text).job["spec"]
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "words"),
-    [
-        ("kind: Job", "kind: Job\nspec: [", ["a.yaml:", "YAML syntax error"]),
-        ("  name: mine", "  name: a: b", ["a.yaml:4", "quotes"]),
-        ("kind: Job", "kind: Job\nkind: Job", ["a.yaml:3", "'kind' is given twice"]),
-        ("kind: Job", "kind: CronJob", ["holds no Job, but CronJob"]),
-        ("batch/v1", "batch/v1beta1", ["a.yaml:1: apiVersion", "batch/v1beta1"]),
-        ("      containers", "      contaners", ["a.yaml:8", "no containers"]),
-        ("- name: main", "- nam: main", ["a.yaml:10", "a container has no name"]),
-        ('image: "{{ images.legacy }}"', "imag: x", ["a container has no image"]),
-        ("images.legacy", "images.ruby", ["a.yaml:11", "no job image is called 'ruby'", "legacy"]),
-        ('[sh, -c, "echo {{ ds }}"]', "echo hi", ["a.yaml:12", "not a list"]),
-        ('[sh, -c, "echo {{ ds }}"]', "[sleep, 5]", ["holds 5", "quotes"]),
-        ("          command", "          env: [{name: A, value: yes}]\n          command", ["A is True", "quotes"]),
-        ("      containers", "      restartPolicy: Always\n      containers", ["restartPolicy is 'Always'", "Never"]),
-        (GOOD, "- kind: Job\n", ["a.yaml:1", "a document is list, not a Kubernetes object"]),
-    ],
-    ids=["unclosed", "colon", "duplicate", "kind", "version", "containers", "name", "image", "unknown image", "command",
-         "number", "boolean", "restart", "list"],
-)  # fmt: skip
-def test_fault_is_an_error_at_parse_with_line_and_cure(old, new, words, tmp_path):
-    assert old in GOOD
-    found = checked(GOOD.replace(old, new, 1), tmp_path)
-    assert [word for word in words if word not in found] == [], found
+def test_generated_name_gives_way_to_the_trys_own():
+    job = built(GOOD.replace("name: mine", "generateName: mine-")).job
+    assert "generateName" not in job["metadata"]
+    assert job["metadata"]["name"] == job_name(IDENTITY)
 
 
-def test_all_faults_are_reported_at_once(tmp_path):
-    found = checked(GOOD.replace("batch/v1", "v1").replace("[sh,", "[1,").replace("- name: main", "-"), tmp_path)
-    assert found.count("a.yaml:") == 3
+def test_companions_come_in_order_in_the_jobs_namespace_with_its_labels():
+    objects = built(rendered(CONFIG + SECRET % "x" + "---\n" + GOOD + CLAIM))
+    assert [each["kind"] for each in objects.companions] == ["ConfigMap", "Secret", "PersistentVolumeClaim"]
+    for each in objects.companions:
+        assert each["metadata"]["namespace"] == "team-demo"
+        assert each["metadata"]["labels"] == {
+            key: value for key, value in objects.job["metadata"]["labels"].items() if key != "app"
+        }
+        assert each["metadata"]["annotations"]["cronlift.dev/task-id"] == "export"
+    assert objects.companions[0]["data"] == {"a.conf": "b"}
 
 
-def test_second_job_is_refused(tmp_path):
-    assert "a.yaml:15: kind: the manifest holds a second Job" in checked(GOOD + "---\n" + GOOD, tmp_path)
+def test_what_is_kept_carries_nothing_that_changes_from_run_to_run():
+    """Else every run would write to an object that several tasks may share."""
+    kept = CLAIM.replace("spec:", '  annotations: {cronlift.dev/keep: "true"}\nspec:').replace("{{ job_name }}-", "")
+    metadata = built(GOOD + kept).companions[0]["metadata"]
+    assert sorted(metadata["labels"]) == ["app.kubernetes.io/managed-by", "cronlift.dev/deployment"]
+    assert sorted(metadata["annotations"]) == ["cronlift.dev/deployment", "cronlift.dev/keep"]
 
 
-SECRET = "---\napiVersion: v1\nkind: Secret\nmetadata: {name: db}\nstringData:\n  password: %s\n"
+def test_every_namespace_that_is_not_the_teams_is_reported():
+    text = GOOD.replace("name: mine", "namespace: a") + rendered(CONFIG).replace("\ndata:", "\n  namespace: b\ndata:")
+    with pytest.raises(ManifestError) as caught:
+        built(text)
+    assert [fault.what.split("'")[1] for fault in caught.value.faults] == ["a", "b"]
 
 
-@pytest.mark.parametrize("value", ["hunter2", "{{ 'hunter2' }}", "aHVudGVyMg=="])
-def test_secret_in_clear_is_refused(value, tmp_path):
-    found = checked(GOOD + SECRET % value, tmp_path)
-    assert "holds stringData.password in clear" in found
-    assert "a.yaml:" in found
-    assert "hunter2" not in found
+# What a hostile or broken manifest may be made of: any shape at the places that the code looks at.
+words = st.sampled_from(
+    ["Job", "ConfigMap", "Secret", "List", "batch/v1", "v1", "a", "", "x y", "cronlift-guess", "true"]
+)
+leaves = st.none() | st.booleans() | st.integers(-9, 9) | st.floats() | words | st.text(max_size=5) | st.dates()
+keys = st.sampled_from(
+    ["kind", "apiVersion", "metadata", "name", "labels", "annotations", "spec", "template", "containers", "env",
+     "image", "initContainers", "command", "data", "stringData", "items", "namespace", "ownerReferences",
+     "cronlift.dev/keep"]
+) | st.text(max_size=3) | st.integers(0, 3)  # fmt: skip
+values = st.recursive(
+    leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=5), max_leaves=25
+)
+mappings = st.dictionaries(keys, values, max_size=6)
 
 
-@pytest.mark.parametrize("value", ['"{{ conn.db.password }}"', '"{{ var.value.token }}"', '"a:{{ conn.db.password }}"'])
-def test_secret_by_reference_is_no_secret_in_clear(value, tmp_path):
-    assert "in clear" not in checked(GOOD + SECRET % value, tmp_path)
+@st.composite
+def nearly_good(draw):
+    """Draw a good manifest with one field, at any depth, replaced by something else."""
+    text = rendered(draw(st.sampled_from([GOOD, GOOD + CONFIG, GOOD + SECRET % "x", GOOD + CLAIM])))
+    contents = [each.content for each in parse(text, PLACES)]
+    parent = draw(st.sampled_from(contents))
+    while True:
+        key = draw(st.sampled_from(sorted(parent) if isinstance(parent, dict) else range(len(parent))))
+        if not isinstance(parent[key], (dict, list)) or not parent[key] or draw(st.booleans()):
+            parent[key] = draw(values)
+            return contents
+        parent = parent[key]
 
 
-def test_secret_that_cannot_be_checked_is_refused(tmp_path):
-    found = checked(GOOD + "{{ 1 / 0 }}\n" + SECRET % "hunter2", tmp_path)
-    assert "too intricate" in found
+@given(st.lists(mappings, max_size=3) | nearly_good())
+def test_whatever_the_documents_hold_a_manifest_error_is_the_worst_and_the_input_is_left_alone(contents):
+    documents = [Document(each) for each in contents]
+    before = repr(contents)
+    try:
+        objects = build_objects(documents, IDENTITY, DEFAULTS, "hash", Places("a", has_lines=False))
+    except ManifestError:
+        pass
+    else:
+        json.dumps([objects.job, *objects.companions], allow_nan=False)
+    assert repr(contents) == before
 
 
-def test_dict_is_checked_too(tmp_path):
-    with pytest.raises(ManifestError, match="holds no Job, but Pod"):
-        check_sources(collect({"kind": "Pod"}, []), None)
+@given(nearly_good())
+def test_building_what_was_built_changes_nothing(contents):
+    def build(found):
+        documents = [Document(each) for each in found]
+        objects = build_objects(documents, IDENTITY, DEFAULTS, "hash", Places("a", has_lines=False))
+        return [objects.job, *objects.companions]
 
-
-def test_unknown_images_pass_where_the_deployment_is_not_known(tmp_path):
-    check_sources(collect(GOOD.replace("legacy", "whatever"), []), None)
+    try:
+        once = build(contents)
+    except ManifestError:
+        return
+    assert build(once) == once

@@ -1,0 +1,139 @@
+"""What is refused while a DAG is parsed, and what is let through."""
+
+import pytest
+
+from cronlift.errors import ManifestError
+from cronlift.job.review import check_sources, review
+from cronlift.job.sources import collect
+from cronlift.job.template import Images
+from tests.unit.job.manifests import GOOD, checked
+
+
+def test_good_manifest_is_accepted(tmp_path):
+    assert checked(GOOD, tmp_path) == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{% if params.big %}\n" + GOOD + "{% endif %}",
+        GOOD + "      {{ params.more | indent(6) }}\n",
+        GOOD.replace('"{{ images.legacy }}"', "{{ params.image }}"),
+        GOOD.replace("      containers", "{% for n in params.n %}\n      # {{ n }}\n{% endfor %}\n      containers"),
+        GOOD + "  parallelism: {{ params.n | int + 1 }}\n",
+        GOOD.replace("{{ ds }}", "{{ macros.ds_add(ds, -1)[:7] }} {{ (logical_date - macros.timedelta(1)).year }}"),
+        GOOD + "---\n",
+    ],
+    ids=["if", "block of unknown text", "unknown image", "loop", "number", "macros", "empty document"],
+)  # fmt: skip
+def test_templated_manifest_is_given_the_benefit_of_the_doubt(text, tmp_path):
+    assert checked(text, tmp_path) == ""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("kind: Job", "kind: Job\nspec: [", ["a.yaml:", "YAML syntax error"]),
+        ("  name: mine", "  name: a: b", ["a.yaml:4", "quotes"]),
+        ("kind: Job", "kind: Job\nkind: Job", ["a.yaml:3", "'kind' is given twice"]),
+        ("kind: Job", "kind: CronJob", ["holds no Job, but CronJob", "spec.jobTemplate"]),
+        ("kind: Job", "kind: Pod", ["holds no Job, but Pod", "below spec.template"]),
+        ("batch/v1", "batch/v1beta1", ["a.yaml:1: apiVersion", "batch/v1beta1"]),
+        ("      containers", "      contaners", ["a.yaml:8", "no containers"]),
+        ("- name: main", "- nam: main", ["a.yaml:10", "a container has no name"]),
+        ('image: "{{ images.legacy }}"', "imag: x", ["a container has no image"]),
+        ("images.legacy", "images.ruby", ["a.yaml:11", "no job image is called 'ruby'", "legacy"]),
+        ('[sh, -c, "echo {{ ds }}"]', "echo hi", ["a.yaml:12", "not a list"]),
+        ('[sh, -c, "echo {{ ds }}"]', "[sleep, 5]", ["holds 5", "quotes"]),
+        ("          command", "          env: [{name: A, value: yes}]\n          command", ["A is True", "quotes"]),
+        ("      containers", "      restartPolicy: Always\n      containers", ["restartPolicy is 'Always'", "Never"]),
+        (GOOD, "- kind: Job\n", ["a.yaml:1", "a document is list, not a Kubernetes object"]),
+    ],
+    ids=["unclosed", "colon", "duplicate", "kind", "pod", "version", "containers", "name", "image", "unknown image",
+         "command", "number", "boolean", "restart", "list"],
+)  # fmt: skip
+def test_fault_is_an_error_at_parse_with_line_and_cure(old, new, words, tmp_path):
+    assert old in GOOD
+    found = checked(GOOD.replace(old, new, 1), tmp_path)
+    assert [word for word in words if word not in found] == [], found
+
+
+def test_all_faults_are_reported_at_once(tmp_path):
+    found = checked(GOOD.replace("batch/v1", "v1").replace("[sh,", "[1,").replace("- name: main", "-"), tmp_path)
+    assert found.count("a.yaml:") == 3
+
+
+def test_second_job_is_refused(tmp_path):
+    assert "a.yaml:15: kind: the manifest holds a second Job" in checked(GOOD + "---\n" + GOOD, tmp_path)
+
+
+def test_dict_is_checked_too(tmp_path):
+    with pytest.raises(ManifestError, match="holds no Job, but Pod"):
+        check_sources(collect({"kind": "Pod"}, []), None)
+
+
+def test_unknown_images_pass_where_the_deployment_is_not_known(tmp_path):
+    check_sources(collect(GOOD.replace("legacy", "whatever"), []), None)
+
+
+def test_unknown_name_is_named_with_its_line_and_the_nearest_one(tmp_path):
+    found = checked(GOOD.replace("{{ ds }}", "{{ dss }}"), tmp_path, values=())
+    assert "a.yaml:12: nothing is called 'dss'" in found
+    assert "Did you mean 'ds'?" in found
+
+
+def test_unknown_names_and_other_faults_are_reported_together(tmp_path):
+    found = checked(GOOD.replace("{{ ds }}", "{{ dss }}").replace("batch/v1", "v1"), tmp_path, values=())
+    assert "2 faults" in found
+    assert "a.yaml:1: apiVersion" in found
+
+
+def test_any_name_passes_where_the_values_are_not_known(tmp_path):
+    assert checked(GOOD.replace("{{ ds }}", "{{ shard }}"), tmp_path) == ""
+
+
+def test_forbidden_attribute_is_refused_before_the_run(tmp_path):
+    found = checked(GOOD.replace("{{ ds }}", "{{ ds.__class__ }}"), tmp_path)
+    assert "a.yaml:12" in found
+    assert "unsafe" in found
+
+
+def test_airflows_names_are_not_known_in_a_template_that_is_imported(tmp_path):
+    """Jinja gives the context to what is included, but not to what is imported."""
+    (tmp_path / "m.yaml").write_text("{% macro day() %}{{ ds }}{% endmacro %}")
+    use = "{% import 'm.yaml' as m %}" + GOOD.replace("{{ ds }}", "{{ m.day() }}")
+    found = checked(use, tmp_path)
+    assert "m.yaml:1: 'ds' is not known in a template that is imported" in found
+    assert checked(use.replace("as m %}", "as m with context %}"), tmp_path) == ""
+
+
+def test_review_of_the_same_content_is_remembered(tmp_path):
+    (tmp_path / "a.yaml").write_text(GOOD)
+    images = Images({"legacy": "x:1"})
+    one, other = (review(collect("a.yaml", [tmp_path]), images, values=("shard",)) for _ in range(2))
+    assert one.documents is other.documents
+
+
+def test_each_error_of_a_remembered_review_is_a_new_one(tmp_path):
+    """Whoever catches an error may add the task to it, and must not change what the next task gets."""
+    (tmp_path / "a.yaml").write_text(GOOD.replace("batch/v1", "v1"))
+    errors = []
+    for _ in range(2):
+        with pytest.raises(ManifestError) as caught:
+            check_sources(collect("a.yaml", [tmp_path]), None)
+        caught.value.args = ("changed",)
+        errors.append(caught.value)
+    assert errors[0] is not errors[1]
+    assert errors[1].what.startswith("apiVersion")
+
+
+def test_changed_file_is_reviewed_again(tmp_path):
+    assert checked(GOOD, tmp_path) == ""
+    assert "batch/v1" in checked(GOOD.replace("batch/v1", "v1"), tmp_path)
+
+
+def test_changed_images_are_reviewed_again():
+    sources = collect(GOOD, [])
+    check_sources(sources, Images({"legacy": "x:1"}))
+    with pytest.raises(ManifestError, match="no job image is called 'legacy'"):
+        check_sources(sources, Images({"other": "x:1"}))
