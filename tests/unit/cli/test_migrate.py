@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from cronlift.cli.migrate import migrate_command
+from cronlift.cli.main import main
 
 SOURCE = """\
 from airflow.providers.cncf.kubernetes.operators.job import KubernetesJobOperator
@@ -30,7 +30,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(*words: str) -> tuple[int, str, str]:
-    done = CliRunner().invoke(migrate_command, list(words))
+    done = CliRunner().invoke(main, ["migrate", *words])
     return done.exit_code, done.stdout, done.stderr
 
 

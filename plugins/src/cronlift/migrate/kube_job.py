@@ -13,8 +13,8 @@ DROPPED = {
     "yaml_write_filename": "log_manifest=True writes what was created into the task's log",
 }
 BY_HAND = {
-    "config_file": "Name the cluster in CRONLIFT_CLUSTERS and write cluster=NAME",
-    "cluster_context": "Name the cluster in CRONLIFT_CLUSTERS and write cluster=NAME",
+    "config_file": "Name the cluster under clusters of the chart's values and write cluster=NAME",
+    "cluster_context": "Name the cluster under clusters of the chart's values and write cluster=NAME",
     "kube_launcher": "There is no launcher to replace; tests use a fake API server, or cronlift render",
 }
 SPECIAL = ("log_yaml", "yaml_write_path", "delete_completed_job", "tail_logs", "tail_logs_every",

@@ -90,9 +90,9 @@ DROPPED = {
 """Argument -> why it is not needed."""
 
 BY_HAND = {
-    "kubernetes_conn_id": "Name the cluster in CRONLIFT_CLUSTERS and write cluster=NAME",
-    "config_file": "Name the cluster in CRONLIFT_CLUSTERS and write cluster=NAME",
-    "cluster_context": "Name the cluster in CRONLIFT_CLUSTERS and write cluster=NAME",
+    "kubernetes_conn_id": "Name the cluster under clusters of the chart's values and write cluster=NAME",
+    "config_file": "Name the cluster under clusters of the chart's values and write cluster=NAME",
+    "cluster_context": "Name the cluster under clusters of the chart's values and write cluster=NAME",
     "full_job_spec": "Save the Job as YAML, once, and write manifest=PATH",
     "full_pod_spec": "Write the Pod's spec under spec.template.spec of a Job's YAML, and manifest=PATH",
     "pod_template_file": "Write the Pod's spec under spec.template.spec of a Job's YAML, and manifest=PATH",
