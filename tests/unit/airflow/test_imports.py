@@ -1,7 +1,6 @@
 """What the package exports, and what importing it costs."""
 
 import ast
-import ast
 import subprocess
 import sys
 from pathlib import Path
