@@ -4,12 +4,16 @@ A team's DAGs come from its own bundle, and Airflow's bundles and the chart's te
 must begin with the name of its bundle: the triggerer then knows from the id alone for whom it acts.
 """
 
+import sys
 from pathlib import Path
 from typing import Any
 
 from airflow.policies import hookimpl
 
-from cronlift.airflow import settings
+from cronlift.airflow import settings, warmup
+
+# Airflow loads policies in every process, before it does anything else.
+warmup.install(sys.argv)
 
 
 @hookimpl
