@@ -26,7 +26,7 @@ with DAG(
     )
 
     with TaskGroup("rating") as rating:
-        # Four parts, two at a time, each with attempts of its own; a wrong input (exit code 42) is not tried again.
+        # Four parts, two at a time, each with attempts of its own; a wrong input (exit code 42) fails without retry.
         # Its log is long, and the last lines tell enough.
         rate = KubernetesJobOperator(
             task_id="rate",

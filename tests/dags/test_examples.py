@@ -3,6 +3,7 @@
 import ast
 import inspect
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +26,7 @@ Parse = Callable[[Path, str], Parsed]
 
 FOLDER = ROOT / "examples/operator"
 DAG_FILES = sorted(path.name for path in FOLDER.glob("*.py"))
+NO_ARGUMENTS = {"self", "more", "kwargs"}
 MINOR = kubernetes_validate.latest_version().rpartition(".")[0]
 
 
@@ -99,9 +101,28 @@ def test_examples_use_every_argument_of_the_operator() -> None:
         if isinstance(node, ast.Call)
         for keyword in node.keywords
     }
-    arguments = set(inspect.signature(KubernetesJobOperator.__init__).parameters) - {"self", "more", "kwargs"}
+    arguments = set(inspect.signature(KubernetesJobOperator.__init__).parameters) - NO_ARGUMENTS
     # Another cluster would have to exist, or the DAG would be refused.
     assert arguments - used == {"cluster"}
+
+
+def test_reference_lists_every_argument() -> None:
+    from cronlift import KubernetesJobOperator
+
+    table = (ROOT / "docs/job-operator.md").read_text().partition("\n## Arguments")[2].partition("\n## ")[0]
+    listed = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+    assert sorted(listed) == sorted(set(inspect.signature(KubernetesJobOperator.__init__).parameters) - NO_ARGUMENTS)
+
+
+@pytest.mark.parametrize("page", ["docs/job-operator.md", "docs/migration.md", "examples/operator/README.md"])
+def test_links_of_the_pages_lead_somewhere(page: str) -> None:
+    file = ROOT / page
+    for target in re.findall(r"\]\(([^)]+)\)", file.read_text()):
+        name, _, anchor = target.partition("#")
+        found = (file.parent / name).resolve() if name else file
+        assert found.exists(), target
+        headings = re.findall(r"^#+ (.+)$", found.read_text(), re.MULTILINE) if anchor else []
+        assert not anchor or anchor in {each.lower().replace(" ", "-") for each in headings}, target
 
 
 def test_readme_names_every_example() -> None:
