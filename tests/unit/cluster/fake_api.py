@@ -76,6 +76,7 @@ class FakeApi:
         bodies: What was created, changed and deleted, oldest first, such as ("patch jobs", {...}).
         page_size: How many objects a list that asks for pages gets at most; None for all.
         faults: Verb and resource -> answers to give instead, in order.
+        answers: Verb and resource -> called each time; returns what to answer instead, or None to answer as usual.
         watch_mode: "normal", "silent" (accepts and never says anything) or "expired" (an ERROR event of 410, once).
     """
 
@@ -88,6 +89,7 @@ class FakeApi:
         self.calls: Counter[str] = Counter()
         self.seen: list[tuple[str, dict[str, str], dict[str, str]]] = []
         self.faults: dict[str, list[Callable[[], web.Response]]] = defaultdict(list)
+        self.answers: dict[str, Callable[[], Callable[[], web.Response] | None]] = {}
         self.watch_mode = "normal"
         self.token: str | None = None
         self._versions = itertools.count(101)
@@ -253,7 +255,10 @@ class FakeApi:
         self.seen.append((call, dict(request.headers), dict(request.query)))
         if self.token is not None and request.headers.get("Authorization") != f"Bearer {self.token}":
             return status(401, "Unauthorized", "Unauthorized")
-        return self.faults[call].pop(0)() if self.faults[call] else None
+        if self.faults[call]:
+            return self.faults[call].pop(0)()
+        answer = self.answers[call]() if call in self.answers else None
+        return answer() if answer is not None else None
 
     async def _create_job_now(self, request: web.Request) -> web.StreamResponse:
         return await self._create_job(request)  # looked up at each call, so that a test may replace it
@@ -385,7 +390,9 @@ class FakeApi:
             while (event := await queue.get()) is not None:
                 if isinstance(event, str):
                     await response.write(event.encode())
-                elif event["type"] == "BOOKMARK" or _selected(event["object"], request.query.get("labelSelector")):
+                elif event["type"] in ("BOOKMARK", "ERROR") or _selected(
+                    event["object"], request.query.get("labelSelector")
+                ):
                     await response.write(json.dumps(event).encode() + b"\n")
         finally:
             self._watchers.discard(entry)

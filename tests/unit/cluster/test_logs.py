@@ -1,6 +1,7 @@
 """Logs of every container, live, without a line twice or lost, within bounds."""
 
 import asyncio
+import tracemalloc
 from datetime import UTC, datetime
 
 import pytest
@@ -8,8 +9,9 @@ import pytest
 from cronlift.cluster.container_log import log_lines
 from cronlift.cluster.logs import JobLogs
 from cronlift.job.loglines import LINE_LIMIT_CHARACTERS, Capped
+from cronlift.job.result import MarkedLines
 from tests.unit.cluster.conftest import until
-from tests.unit.cluster.fake_api import FakeApi, fault
+from tests.unit.cluster.fake_api import FakeApi, Output, fault
 
 
 class Pods:
@@ -39,6 +41,21 @@ class Pods:
                     each["state"] = {"terminated": {"exitCode": 0}}
 
 
+class Counted(Capped):
+    """Counts the lines that it takes and the characters that it shows."""
+
+    def __init__(self) -> None:
+        super().__init__(self.show, 1_000_000, 100_000)
+        self.taken = self.shown = 0
+
+    def show(self, _moment: datetime, text: str) -> None:
+        self.shown += len(text)
+
+    def add(self, moment: datetime, text: str, source: str = "") -> None:
+        self.taken += 1
+        super().add(moment, text, source)
+
+
 @pytest.fixture
 def read():
     return []
@@ -48,7 +65,7 @@ def read():
 def make(client, read):
     def build(pods: Pods, **more) -> JobLogs:
         output = more.pop("output", None) or Capped(lambda _moment, text: read.append(text))
-        return JobLogs(client, "team-demo", pods, output, settle_seconds=0.2, pause_seconds=0.01)
+        return JobLogs(client, "team-demo", pods, output, settle_seconds=0.2, pause_seconds=0.01, **more)
 
     return build
 
@@ -202,20 +219,197 @@ async def test_drain_gives_up_on_a_log_without_an_end(api, make, read):
 
 
 async def test_other_tasks_get_their_turn_while_one_prints(api, make):
-    pods, turns = Pods("p"), 0
+    pods, output, most_in_a_turn = Pods("p"), Counted(), 0
 
-    async def count() -> None:
-        nonlocal turns
+    async def other_task() -> None:
+        nonlocal most_in_a_turn
         while True:
-            turns += 1
+            before = output.taken
             await asyncio.sleep(0)
+            most_in_a_turn = max(most_in_a_turn, output.taken - before)
 
-    api.say("p", "main", *("x" for _ in range(20_000)))
+    api.say("p", "main", *("x" for _ in range(10_000)))
     end(api, pods)
-    other = asyncio.create_task(count())
-    await make(pods).drain()
+    other = asyncio.create_task(other_task())
+    await make(pods, output=output).drain()
     other.cancel()
-    assert turns > 50
+    assert output.taken == 10_000
+    assert most_in_a_turn <= 200
+
+
+async def test_log_is_tried_again_as_long_as_the_container_runs(api, make, read, monkeypatch):
+    """An API server may be away for longer than any count of attempts."""
+    monkeypatch.setattr("cronlift.cluster.container_log.ATTEMPTS", 3)
+    pods = Pods("p")
+    logs = make(pods)
+    api.faults["get logs"] = [fault(503, "ServiceUnavailable", "away")] * 8
+    logs.follow()
+    await until(lambda: api.calls["get logs"] == 9)
+    api.say("p", "main", "after all")
+    end(api, pods)
+    await logs.drain()
+    assert len(read) == 2
+    assert "trying again until the container ends" in read[0]
+    assert read[1] == "after all"
+
+
+async def test_previous_start_of_a_container_is_read_to_its_end(api, make, read):
+    """A container that crashes is started again before its log was read."""
+    pods = Pods("p")
+    logs = make(pods)
+    api.faults["get logs"] = [fault(500, "InternalError", "not now")]
+    logs.follow()
+    await until(lambda: api.calls["get logs"])
+    api.say("p", "main", "first life")
+    first = api.outputs.pop(("p", "main"))
+    first.ended = True
+    status = pods.pods[0]["status"]["containerStatuses"][0]
+    status["lastState"] = {"terminated": {"exitCode": 1, "containerID": status["containerID"]}}
+    status["containerID"] = "c-second"
+    api.say("p", "main", "second life")
+    api.outputs[("p", "main")].previous = first
+    logs.follow()
+    await until(lambda: len(read) == 2)
+    assert sorted(read) == ["first life", "second life"]
+    end(api, pods)
+    await logs.drain()
+    assert [query.get("previous") for call, _, query in api.seen if call == "get logs"].count("true") == 1
+    assert len(read) == 2
+
+
+async def test_start_before_the_previous_one_is_said_to_be_gone(api, make, read):
+    pods = Pods("p")
+    logs = make(pods)
+    api.faults["get logs"] = [fault(500, "InternalError", "not now")]
+    logs.follow()
+    await until(lambda: api.calls["get logs"])
+    pods.pods[0]["status"]["containerStatuses"][0]["containerID"] = "c-third"
+    await until(lambda: read)
+    assert read == ["... the log of p/main is gone with an earlier start of the container"]
+    await logs.stop()
+
+
+async def test_container_that_waits_to_be_restarted_is_not_asked_again_and_again(api, make, read):
+    """Its status keeps the ID of the start that ended, without a state of its own."""
+    pods = Pods("p")
+    status = pods.pods[0]["status"]["containerStatuses"][0]
+    status["state"] = {"waiting": {"reason": "CrashLoopBackOff"}}
+    status["lastState"] = {"terminated": {"exitCode": 1, "containerID": status["containerID"]}}
+    api.say("p", "main", "x")
+    api.end_output("p", "main")
+    logs = make(pods)
+    await logs.drain()
+    assert read == ["x"]
+    assert api.calls["get logs"] == 1
+
+
+async def test_line_that_a_cut_left_without_its_end_is_read_whole_later(api, make, read):
+    pods = Pods("p")
+    logs = make(pods)
+    output = api.outputs[("p", "main")]
+    output.last_piece = "2026-01-01T03:00:00.000000000Z a li"
+    api.end_output("p", "main")
+    logs.follow()
+    await until(lambda: api.calls["get logs"] == 2)
+    api.say("p", "main", "a line")
+    end(api, pods)
+    await logs.drain()
+    assert read == ["a line"]
+
+
+@pytest.mark.parametrize(
+    ("piece", "expected"),
+    [
+        ("2026-01-01T03:00:00.000000000Z no newline", ["no newline"]),
+        ("unable to retrieve container logs for containerd://1", ["unable to retrieve container logs for containerd://1"]),
+        ("2026-01-01T03:0", []),
+    ],
+    ids=["line", "remark", "half a stamp"],
+)  # fmt: skip
+async def test_last_piece_of_a_complete_log_is_a_line(api, make, read, piece, expected):
+    pods = Pods("p")
+    api.outputs[("p", "main")].last_piece = piece
+    end(api, pods)
+    await make(pods).drain()
+    assert read == expected
+
+
+async def test_remark_of_the_kubelet_is_passed_on_once(api, make, read):
+    pods = Pods("p")
+    logs = make(pods)
+    output = api.outputs[("p", "main")]
+    output.last_piece = "failed to try resolving symlinks"
+    api.end_output("p", "main")
+    logs.follow()
+    await until(lambda: read)
+    output.last_piece = "failed to try resolving symlinks"
+    await until(lambda: api.calls["get logs"] >= 3)
+    end(api, pods)
+    await logs.drain()
+    assert read == ["failed to try resolving symlinks"]
+
+
+async def test_silent_stream_of_an_ended_job_is_opened_again(api, make, read, monkeypatch):
+    """Its connection may be dead without a word, after the network was cut."""
+    monkeypatch.setattr("cronlift.cluster.container_log.SILENCE_SECONDS", 0.1)
+    pods = Pods("p")
+    logs = make(pods)
+    api.say("p", "main", "one")
+    logs.follow()
+    await until(lambda: read == ["one"])
+    dead, api.outputs[("p", "main")] = api.outputs[("p", "main")], Output(["2026-01-01T03:00:00.000000000Z one"])
+    api.say("p", "main", "two")
+    end(api, pods)
+    await logs.drain()
+    assert read == ["one", "two"]
+    dead.ended = True
+
+
+async def test_silent_stream_of_a_running_job_is_left_alone(api, make, monkeypatch):
+    monkeypatch.setattr("cronlift.cluster.container_log.SILENCE_SECONDS", 0.02)
+    pods = Pods("p")
+    logs = make(pods)
+    logs.follow()
+    await until(lambda: api.calls["get logs"])
+    await asyncio.sleep(0.1)
+    assert api.calls["get logs"] == 1
+    await logs.stop()
+
+
+async def test_fault_of_our_own_is_said_and_stays_alone(api, make, read, monkeypatch):
+    monkeypatch.setattr("cronlift.cluster.container_log.parse_line", lambda _raw: 1 / 0)
+    pods = Pods("p")
+    api.say("p", "main", "x")
+    end(api, pods)
+    await make(pods).drain()
+    assert read == ["... reading the log of p/main failed: ZeroDivisionError: division by zero"]
+
+
+async def test_marked_line_counts_whole_however_long(api, make, read):
+    pods, marked = Pods("p"), MarkedLines()
+    api.say("p", "main", "cronlift-result: " + "x" * 500_000)
+    end(api, pods)
+    await make(pods, marked=marked).drain()
+    assert marked.texts("p") == {"main": "x" * 500_000}
+    assert len(read[0]) < LINE_LIMIT_CHARACTERS + 100
+
+
+async def test_flood_of_output_costs_little_memory(api, make):
+    """20 MB; five times as much takes as little memory, see plugins/README.md."""
+    pods, output = Pods("p"), Counted()
+    seconds = (f"2026-01-01T03:{second // 60:02}:{second % 60:02}" for second in range(200))
+    api.outputs[("p", "main")].flood = (
+        "".join(f"{second}.{number:09}Z {'x' * 969}\n" for number in range(100)).encode() for second in seconds
+    )
+    end(api, pods)
+
+    tracemalloc.start()
+    await make(pods, output=output).drain()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert output.taken == 20_000
+    assert 1_000_000 < output.shown < 1_200_000
+    assert peak < 3_000_000
 
 
 async def chunks(*parts: bytes):

@@ -2,11 +2,14 @@
 
 import asyncio
 import contextvars
+import itertools
 import time
 
 import pytest
 
-from cronlift.cluster.watch import SharedWatch, trim_pod
+from cronlift.cluster.reflector import lines
+from cronlift.cluster.watch import SharedWatch, trim_job, trim_pod
+from cronlift.errors import ClusterConfigError
 from cronlift.job import naming
 from tests.unit.cluster.conftest import DEPLOYMENT, until
 from tests.unit.cluster.fake_api import FakeApi, fault
@@ -221,6 +224,203 @@ async def test_shared_tasks_do_not_run_in_the_context_of_the_first_subscriber(ap
         if hasattr(asyncio.Task, "get_context")
         else True
     )
+
+
+async def test_watch_survives_an_api_server_that_is_down_for_a_while(api, watch, metrics):
+    subscription = watch.subscribe("a")
+    await synced(api)
+    await api.vanish()
+    await until(lambda: watch.jobs._failures >= 3)
+    api.put("jobs", job("a"))
+    await api.listen()
+    await until(lambda: subscription.job)
+    assert api.calls["list jobs"] == 1
+    assert metrics.counts["cronlift.watch.restarts jobs"] >= 3
+    await until(lambda: watch.jobs._failures == 0)
+
+
+async def test_list_whose_pages_expire_is_read_at_once(api, watch):
+    """The pages of a list are of one moment, which a busy API server forgets."""
+    api.page_size = 2
+    for number in range(5):
+        api.put("jobs", job(f"job-{number}"))
+    answers = iter([None, fault(410, "Expired", "The provided continue parameter is too old")])
+    api.answers["list jobs"] = lambda: next(answers, None)
+    watch.subscribe("job-4")
+    await synced(api)
+    assert len(watch.jobs.store) == 5
+    limits = [query.get("limit") for call, _, query in api.seen if call == "list jobs"]
+    assert limits == ["500", "500", None]
+
+
+async def test_large_collection_is_read_page_by_page(api, watch):
+    api.page_size = 2
+    for number in range(5):
+        api.put("jobs", job(f"job-{number}"))
+    watch.subscribe("job-4")
+    await synced(api)
+    assert len(watch.jobs.store) == 5
+    assert api.calls["list jobs"] == 3
+
+
+async def test_server_that_always_says_expired_is_asked_less_and_less(api, watch):
+    api.answers["watch jobs"] = lambda: fault(410, "Expired", "too old")
+    watch.subscribe("a")
+    await until(lambda: watch.jobs._failures >= 5)
+    assert api.calls["list jobs"] <= 6
+    assert watch.jobs._failures >= 5  # a list that works is no sign that the watch does
+
+
+@pytest.mark.parametrize("headers", [{}, {"Retry_After": "0.05"}, {"Retry_After": "soon"}], ids=str)
+async def test_storm_of_429_ends_in_a_watch_that_works(api, watch, headers):
+    storm = [fault(429, "TooManyRequests", "slow down", **headers) for _ in range(2)]
+    api.faults["list jobs"], api.faults["watch jobs"] = list(storm), list(storm)
+    subscription = watch.subscribe("a")
+    await synced(api, 1)
+    api.put("jobs", job("a"))
+    await until(lambda: subscription.job)
+    assert api.calls["list jobs"] == 3
+
+
+async def test_pause_grows_with_each_failure(api, watch, monkeypatch):
+    pauses: list[float] = []
+    original = asyncio.sleep
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        await original(0)
+
+    api.answers["list jobs"] = lambda: fault(429, "TooManyRequests", "slow down")
+    monkeypatch.setattr("cronlift.cluster.reflector.asyncio.sleep", sleep)
+    task = asyncio.ensure_future(watch.jobs.run())
+    async with asyncio.timeout(5):
+        while watch.jobs._failures < 14:
+            await original(0.001)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    grown = [pause for pause in pauses if pause > 0]
+    assert grown[0] <= 0.02
+    assert 5 <= max(grown) <= 10
+    assert all(one <= other * 4 for one, other in zip(grown[1:], grown, strict=False))
+
+
+async def test_event_of_an_unknown_type_is_passed_over(api, watch):
+    subscription = watch.subscribe("a")
+    await synced(api)
+    await until(lambda: len(api._watchers) == 2)
+    api.send_to_watchers("jobs", {"type": "SOMETHING", "object": job("x", resourceVersion="1000")})
+    api.put("jobs", job("a"))
+    await until(lambda: subscription.job)
+    assert api.calls["list jobs"] == 1
+    assert "x" not in watch.jobs.store
+
+
+@pytest.mark.parametrize("text", ['{"type": "MODIF\n', '{"type": "MODIFIED", "object": {"metadata": {"na', "\x00\n"])
+async def test_line_that_is_cut_ends_nothing(api, watch, text):
+    """With its newline it is nonsense, without one it waits for its rest, which a cut never brings."""
+    subscription = watch.subscribe("a")
+    await synced(api)
+    await until(lambda: len(api._watchers) == 2)
+    api.send_to_watchers("jobs", text)
+    api.cut_watches()
+    api.put("jobs", job("a"))
+    await until(lambda: subscription.job)
+
+
+@pytest.mark.parametrize("code", [410, 500, 504], ids=str)
+async def test_error_event_ends_nothing(api, watch, code):
+    subscription = watch.subscribe("a")
+    await synced(api)
+    await until(lambda: len(api._watchers) == 2)
+    error = {"kind": "Status", "code": code, "reason": "SomeReason", "message": "some words"}
+    api.send_to_watchers("jobs", {"type": "ERROR", "object": error})
+    api.put("jobs", job("a"))
+    await until(lambda: subscription.job)
+    assert api.calls["list jobs"] == (2 if code == 410 else 1)
+
+
+async def test_token_that_expires_in_the_middle_costs_neither_list_nor_news(api, watch, client, tmp_path):
+    token = tmp_path / "token"
+    token.write_text("old")
+    client._config.read_token = token.read_text
+    api.token = "old"
+    subscription = watch.subscribe("a")
+    await synced(api)
+    api.token = "new"
+    api.cut_watches()
+    await until(lambda: watch.jobs._failures >= 2)  # the new token is written late
+    token.write_text("new")
+    api.put("jobs", job("a"))
+    await until(lambda: subscription.job)
+    assert api.calls["list jobs"] == 1
+
+
+async def test_unreadable_token_ends_nothing(api, watch, client):
+    def read() -> str:
+        if next(tries) < 3:
+            raise ClusterConfigError("the volume is not there yet")
+        return "token"
+
+    tries = itertools.count()
+    client._config.read_token = read
+    subscription = watch.subscribe("a")
+    api.put("jobs", job("a"))
+    await until(lambda: subscription.job)
+
+
+async def test_quiet_watch_is_no_failing_one(api, client, monkeypatch):
+    """Where no bookmarks come, silence ends the watch again and again: news must not wait longer each time."""
+    monkeypatch.setattr("cronlift.cluster.reflector.SHORT_WATCH_SECONDS", 0.01)
+    watch = SharedWatch(client, "team-demo", "", silence_seconds=0.03, first_pause_seconds=0.001)
+    watch.subscribe("a")
+    await until(lambda: watch.jobs.restarts >= 6)
+    assert watch.jobs._failures <= 1
+    await watch.close()
+
+
+async def test_older_object_does_not_replace_a_newer_one(api, watch):
+    watch.subscribe("a", seed=job("a", resourceVersion="500"))
+    watch.jobs.offer(job("a", resourceVersion="400", deletionTimestamp="2026-01-01T00:00:00Z"))
+    assert "deletionTimestamp" not in watch.jobs.store["a"]["metadata"]
+
+
+async def test_number_of_running_jobs_is_measured_by_cluster_and_namespace(client, metrics):
+    watch = SharedWatch(client, "team-demo", "", cluster="gpu", metrics=metrics)
+    one, other = watch.subscribe("a"), watch.subscribe("b")
+    watch.unsubscribe(one)
+    watch.unsubscribe(other)
+    assert metrics.gauges == [("cronlift.jobs.running gpu team-demo", number) for number in (1, 2, 1, 0)]
+    await watch.close()
+
+
+async def test_event_without_an_end_is_refused(monkeypatch):
+    monkeypatch.setattr("cronlift.cluster.reflector.EVENT_LIMIT_BYTES", 100)
+
+    async def chunks():
+        while True:
+            yield b"x" * 60
+
+    with pytest.raises(ValueError, match="more than 100 bytes"):
+        assert [line async for line in lines(chunks())] == []
+
+
+def test_stored_job_is_small_and_tells_what_tasks_ask():
+    whole = {
+        "metadata": {
+            "name": "a",
+            "uid": "u",
+            "resourceVersion": "1",
+            "annotations": {"x": "y" * 999},
+            "managedFields": [],
+        },
+        "spec": {"suspend": False, "completions": 2, "template": {"spec": {"containers": ["x" * 999]}}},
+        "status": {"succeeded": 1, "conditions": [{"type": "Complete"}], "uncountedTerminatedPods": {}},
+    }
+    assert trim_job(whole) == {
+        "metadata": {"name": "a", "uid": "u", "resourceVersion": "1"},
+        "spec": {"suspend": False, "completions": 2},
+        "status": {"succeeded": 1, "conditions": [{"type": "Complete"}]},
+    }
 
 
 def test_stored_pod_is_small():

@@ -25,7 +25,8 @@ PAGE_SIZE = 500
 WATCH_SECONDS = (300, 600)
 # Bookmarks come about once a minute, so silence for longer means that the connection is dead.
 SILENCE_SECONDS = 90.0
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 30.0
+# An end of a Job is not seen while the watch pauses, and one question in ten seconds harms no API server.
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.5, 10.0
 SHORT_WATCH_SECONDS = 1.0
 # etcd holds no object of more than 1.5 MiB.
 EVENT_LIMIT_BYTES = 8 * 1024 * 1024
