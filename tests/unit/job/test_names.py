@@ -1,8 +1,11 @@
 """The names that templates may use."""
 
+import ast
+from importlib.metadata import distribution
+
 import pytest
 
-from cronlift.job.names import names_used, refused_value_names, unknown_names
+from cronlift.job.names import ABSENT_NAMES, CONTEXT_NAMES, names_used, refused_value_names, unknown_names
 from cronlift.job.sources import Sources
 
 
@@ -83,3 +86,13 @@ def test_unknown_name_in_a_branch_that_no_trial_takes_is_found():
 def test_unknown_name_in_an_included_file_is_named_there():
     (fault,) = unknown_names(sources("{% include 'b.yaml' %}", b="\n{{ nope }}"))
     assert fault.where == "b.yaml:2"
+
+
+def test_airflows_names_are_those_of_its_context():
+    """Regression test of a fact: what Airflow 3.3.2 calls its context. A name of it may never be taken for a value."""
+    source = distribution("apache-airflow-task-sdk").locate_file("airflow/sdk/definitions/context.py").read_text()
+    (context,) = (
+        each for each in ast.walk(ast.parse(source)) if isinstance(each, ast.ClassDef) and each.name == "Context"
+    )
+    theirs = {each.target.id for each in context.body if isinstance(each, ast.AnnAssign)}
+    assert theirs == CONTEXT_NAMES | ABSENT_NAMES

@@ -12,6 +12,8 @@ from cronlift.job.naming import (
     TaskIdentity,
     annotations,
     digest,
+    is_leftover,
+    is_ours,
     job_name,
     labels,
     selector,
@@ -85,3 +87,44 @@ def test_selector_matches_the_deployments_own_labels_only():
 def test_annotations_hold_the_ids_in_full():
     assert annotations(IDENTITY)["cronlift.dev/task-id"] == "group.export"
     assert annotations(IDENTITY)["cronlift.dev/try-number"] == "1"
+
+
+def job(**annotated) -> dict:
+    return {"metadata": {"annotations": annotations(replace(IDENTITY, **annotated)) | {"cronlift.dev/spec-hash": "a"}}}
+
+
+def test_instance_id_is_no_part_of_the_name():
+    """Who takes a try over may know less of it than who began it, and must come to the same name."""
+    assert job_name(replace(IDENTITY, instance_id="x")) == job_name(IDENTITY)
+    assert annotations(replace(IDENTITY, instance_id="x"))["cronlift.dev/task-instance-id"] == "x"
+    assert "cronlift.dev/task-instance-id" not in annotations(IDENTITY)
+
+
+@pytest.mark.parametrize(
+    ("found", "ours", "leftover"),
+    [
+        (job(instance_id="1"), True, False),
+        (job(), True, False),
+        (job(instance_id="2"), False, True),
+        (job(instance_id="1", run_id="other"), False, False),
+        (job(instance_id="2", run_id="other"), False, False),
+        ({"metadata": {}}, False, False),
+    ],
+    ids=["same", "instance not known", "deleted run", "other run", "other run and instance", "somebody else's"],
+)
+def test_job_under_our_name_is_ours_or_a_deleted_runs_or_neither(found, ours, leftover):
+    wanted = job(instance_id="1")
+    assert (is_ours(found, wanted), is_leftover(found, wanted)) == (ours, leftover)
+
+
+def test_job_from_other_sources_is_not_ours():
+    found = job(instance_id="1")
+    found["metadata"]["annotations"]["cronlift.dev/spec-hash"] = "b"
+    assert not is_ours(found, job(instance_id="1"))
+    assert not is_leftover(found, job(instance_id="1"))
+
+
+def test_leftover_of_a_deleted_run_may_come_from_other_sources():
+    found = job(instance_id="2")
+    found["metadata"]["annotations"]["cronlift.dev/spec-hash"] = "b"
+    assert is_leftover(found, job(instance_id="1"))

@@ -71,3 +71,62 @@ def test_fault_is_named_with_its_place_and_cure(folder, manifest, source, words)
 )
 def test_path_is_told_from_text(manifest, path):
     assert is_path(manifest) is path
+
+
+def test_each_name_is_looked_up_in_all_folders_of_the_searchpath(folder, tmp_path_factory):
+    shared = tmp_path_factory.mktemp("shared")
+    (shared / "base.yaml").write_text("{% block x %}{% endblock %}")
+    write(folder, a="{% extends 'base.yaml' %}")
+    assert sorted(collect("jobs/a.yaml", [folder, shared]).files) == ["base.yaml", "jobs/a.yaml"]
+
+
+def test_inline_text_may_refer_to_files(folder):
+    write(folder, a="x")
+    assert sorted(collect("{% include 'jobs/a.yaml' %}\n", [folder]).files) == ["jobs/a.yaml", "manifest"]
+
+
+def test_text_that_only_looks_like_jinja_is_no_reference(folder):
+    text = "{% raw %}{% include 'jobs/none.yaml' %}{% endraw %}{# {% include 'no' %} #}\n"
+    assert sorted(collect(text, [folder]).files) == ["manifest"]
+
+
+def test_file_that_changes_is_read_again(folder):
+    write(folder, a="{% include 'jobs/b.yaml' %}", b="1")
+    assert collect("jobs/a.yaml", [folder]).files["jobs/b.yaml"] == "1"
+    write(folder, a="{% include 'jobs/c.yaml' %}", c="2")
+    assert sorted(collect("jobs/a.yaml", [folder]).files) == ["jobs/a.yaml", "jobs/c.yaml"]
+
+
+def test_template_that_may_be_missing_is_found_once_it_is_there(folder):
+    write(folder, a="{% include 'jobs/b.yaml' ignore missing %}")
+    assert len(collect("jobs/a.yaml", [folder]).files) == 1
+    write(folder, b="x")
+    assert len(collect("jobs/a.yaml", [folder]).files) == 2
+
+
+def test_unreadable_file_is_named(folder):
+    (folder / "jobs" / "a.yaml").write_bytes(b"\xff\xfe")
+    with pytest.raises(ManifestError, match=r"jobs/a\.yaml: cannot read the file"):
+        collect("jobs/a.yaml", [folder])
+
+
+def test_expression_that_is_nested_too_deep_is_refused(folder):
+    with pytest.raises(ManifestError, match="nested too deep"):
+        collect("{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}\n", [folder])
+
+
+@pytest.mark.parametrize("block", [("{% for a in params.x %}", "{% endfor %}"), ("{% if ds %}", "{% endif %}")])
+def test_blocks_that_python_cannot_nest_are_refused(block):
+    with pytest.raises(ManifestError, match="nested too deep"):
+        collect(block[0] * 150 + block[1] * 150 + "\n", [])
+
+
+def test_strings_of_a_dict_are_checked_and_may_refer_to_files(folder):
+    write(folder, a="x")
+    assert collect({"a": ["{% include 'jobs/a.yaml' %}"]}, [folder]).files == {"jobs/a.yaml": "x"}
+    with pytest.raises(ManifestError, match="Jinja syntax error"):
+        collect({"a": {"b": "{{ ds"}}, [folder])
+    with pytest.raises(ManifestError, match="no such manifest file"):
+        collect({"a": "{% include 'jobs/none.yaml' %}"}, [folder])
+    with pytest.raises(ManifestError, match="its 0 included files hold"):
+        collect({"a": "x" * (TOTAL_LIMIT_BYTES + 1)}, [folder])

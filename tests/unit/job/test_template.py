@@ -85,3 +85,75 @@ def test_template_without_an_end_is_stopped():
 def test_images_reads_as_a_mapping():
     assert dict(IMAGES) == {"legacy": "registry/legacy:1"}
     assert not hasattr(IMAGES, "_private")
+
+
+def test_values_and_the_jobs_name_are_names_of_their_own():
+    sources = Sources("a", {"a": "{{ shard }} {{ nested.x[0] }} {{ job_name }} {{ ds }}"})
+    values = {"shard": 3, "nested": {"x": ["y"]}}
+    assert render(sources, CONTEXT, IMAGES, values=values, job_name="j-1") == "3 y j-1 2026-01-01"
+
+
+def test_value_cannot_hide_airflows_own():
+    assert render(Sources("a", {"a": "{{ ds }}"}), CONTEXT, IMAGES, values={"ds": "x"}) == "2026-01-01"
+
+
+def test_images_and_the_jobs_name_are_known_in_what_is_imported():
+    files = {
+        "a": "{% from 'b' import m %}{{ m() }}",
+        "b": "{% macro m() %}{{ images.legacy }} {{ job_name }}{% endmacro %}",
+    }
+    assert render(Sources("a", files), CONTEXT, IMAGES, job_name="j") == "registry/legacy:1 j"
+
+
+def test_values_of_a_dict_are_rendered_with_them_too():
+    rendered = render(
+        Sources("m", document={"a": "{{ shard }}-{{ job_name }}"}), {}, IMAGES, values={"shard": 1}, job_name="j"
+    )
+    assert rendered == {"a": "1-j"}
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"a": "{% extends 'b' %}{% block x %}child {{ super() }}{% endblock %}",
+          "b": "<{% block x %}base{% endblock %}>"},
+         "<child base>"),
+        ({"a": "{% extends 'b' %}{% block x %}1{% endblock %}", "b": "{% extends 'c' %}",
+          "c": "{% block x %}{% endblock %}!"},
+         "1!"),
+        ({"a": "{% include 'b' %}{% include 'none' ignore missing %}", "b": "{{ ds }}"}, "2026-01-01"),
+        ({"a": "{% include ['none', 'b'] %}", "b": "second"}, "second"),
+        ({"a": "{% import 'b' as b with context %}{{ b.m(2) }}", "b": "{% macro m(n) %}{{ ds }}{{ n }}{% endmacro %}"},
+         "2026-01-012"),
+        ({"a": "{% macro env(name) %}- {{ name }}{{ caller() }}{% endmacro %}{% call env('A') %}: 1{% endcall %}"},
+         "- A: 1"),
+        ({"a": "{% set all = [] %}{% do all.append(1) %}{{ all | length }}"}, "1"),
+        ({"a": "{% filter upper %}x{% endfilter %}{# note #}{% raw %}${{ x }}{% endraw %}"}, "X${{ x }}"),
+    ],
+    ids=["extends", "extends twice", "include", "include one of", "import", "macro", "do", "filter"],
+)  # fmt: skip
+def test_templates_work_together(files, expected):
+    assert render(Sources("a", files), CONTEXT, IMAGES) == expected
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"a": "{% include 'a' %}"},
+        {"a": "{% include 'b' %}", "b": "{% include 'a' %}"},
+        {"a": "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}"},
+    ],
+    ids=["itself", "circle", "macro"],
+)
+def test_templates_that_never_end_are_refused(files):
+    with pytest.raises(ManifestError, match="without an end"):
+        render(Sources("a", files), CONTEXT, IMAGES)
+
+
+def test_filters_are_those_of_airflow():
+    """A manifest that was moved from another operator must find what it used (Airflow 3.3.2)."""
+    when = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    text = "{{ w | ds }} {{ w | ds_nodash }} {{ w | ts }} {{ w | ts_nodash }} {{ w | ts_nodash_with_tz }}"
+    assert render(Sources("a", {"a": text}), {"w": when}, IMAGES) == (
+        "2026-01-02 20260102 2026-01-02T03:04:05+00:00 20260102T030405 20260102T030405+0000"
+    )

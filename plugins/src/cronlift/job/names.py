@@ -12,7 +12,7 @@ from jinja2.meta import find_undeclared_variables
 
 from cronlift.errors import ManifestError
 from cronlift.job.environment import bare_environment
-from cronlift.job.sources import CACHED_TEMPLATES, Sources
+from cronlift.job.sources import CACHED_TEMPLATES, Sources, texts_in
 
 # What Airflow 3.3.2 puts into the template context of a task that starts; a test compares both lists with its own.
 # fmt: off
@@ -85,7 +85,8 @@ def unknown_names(sources: Sources, values: Collection[str] = ()) -> list[Manife
     faults = []
     for place, names in found:
         for name in sorted(names.wanted.keys() - known - spared):
-            where = place if sources.document is not None else f"{place}:{names.wanted[name]}"
+            # A string of a dict has no line that the DAG's author would know.
+            where = f"{place}:{names.wanted[name]}" if place in sources.files else place
             faults.append(unknown_name(name, known, where))
     return faults
 
@@ -128,19 +129,8 @@ def _names_in(text: str) -> _Names:
 
 def _templates(sources: Sources) -> Iterator[tuple[str, str]]:
     yield from sources.files.items()
-    for text in _texts(sources.document):
+    for text in texts_in(sources.document):
         yield sources.entry, text
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for each in value.values():
-            yield from _texts(each)
-    elif isinstance(value, (list, tuple)):
-        for each in value:
-            yield from _texts(each)
 
 
 def _set_names(tree: nodes.Template) -> set[str]:

@@ -26,6 +26,12 @@ class ManifestLoader(yaml.SafeLoader):
             return _TEXT
         return tag
 
+    def fetch_flow_collection_start(self, token_class: type[yaml.Token]) -> None:
+        """Scan a bracket or brace; PyYAML's time for many of them grows with the square of their number."""
+        super().fetch_flow_collection_start(token_class)
+        if self.flow_level > DEPTH_LIMIT:
+            raise RecursionError
+
 
 def parse(text: Any, places: Places) -> list[Document]:
     """Parse a rendered manifest.

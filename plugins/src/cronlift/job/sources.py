@@ -4,7 +4,7 @@ This happens while the DAG file is parsed, where the files are. The triggerer, w
 the DAG folder: it gets the sources with the DAG, so a run keeps the YAML that its DAG version had.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -31,7 +31,8 @@ class Sources:
     Args:
         entry: Name of the template to render; a path as the DAG wrote it, or "manifest" for inline text.
         files: Name -> source of every template.
-        document: The manifest itself when the DAG gave a dict; then `files` is empty and each string is a template.
+        document: The manifest itself when the DAG gave a dict; each string in it is a template, and `files` are those
+            that they refer to.
     """
 
     entry: str
@@ -58,20 +59,35 @@ def collect(manifest: str | dict[str, Any], folders: Sequence[Path]) -> Sources:
         ManifestError: A file is missing, has a Jinja syntax error, refers to a template by a name that is computed,
             or all of them together are too large.
     """
+    files: dict[str, str] = {}
+    document = None
     if isinstance(manifest, dict):
-        return Sources(INLINE_NAME, document=manifest)
-    if is_path(manifest):
-        entry, pending, files = manifest.strip(), [manifest.strip()], {}
+        entry, document = INLINE_NAME, manifest
+        pending = [name for text in texts_in(manifest) for name in _references(INLINE_NAME, text, folders)]
+    elif is_path(manifest):
+        entry, pending = manifest.strip(), [manifest.strip()]
     else:
-        entry, pending, files = INLINE_NAME, [], {INLINE_NAME: manifest}
-        pending.extend(_references(INLINE_NAME, manifest, folders))
+        entry, files = INLINE_NAME, {INLINE_NAME: manifest}
+        pending = _references(INLINE_NAME, manifest, folders)
     while pending:
         name = pending.pop()
         if name not in files:
             files[name] = _read(name, folders, asked_by=None if name == entry else entry)
             pending.extend(_references(name, files[name], folders))
-    _refuse_too_large(entry, files)
-    return Sources(entry, files)
+    _refuse_too_large(entry, files, document)
+    return Sources(entry, files, document)
+
+
+def texts_in(value: Any) -> Iterator[str]:
+    """Yield each string of a dict or list, at any depth; the keys of a dict are no templates."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from texts_in(each)
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            yield from texts_in(each)
 
 
 def _read(name: str, folders: Sequence[Path], asked_by: str | None) -> str:
@@ -120,8 +136,11 @@ def _references_in(name: str, source: str) -> tuple[tuple[str, ...], tuple[str, 
             where=f"{name}:{error.lineno}",
             cure="Correct the template; text that only looks like Jinja goes between {% raw %} and {% endraw %}.",
         ) from error
-    except RecursionError as error:
-        raise ManifestError("an expression is nested too deep", where=name, cure="Take it apart.") from error
+    except (RecursionError, SyntaxError, MemoryError) as error:
+        # Jinja makes Python of a template, whose own limits are 20 loops and 100 blocks in each other.
+        raise ManifestError(
+            "loops, blocks or an expression are nested too deep", where=name, cure="Take it apart."
+        ) from error
     if None in references:
         raise ManifestError(
             "a template is included by a computed name, which cannot be found before the run",
@@ -147,11 +166,12 @@ def _dispensable(tree: nodes.Template) -> set[str]:
     return found
 
 
-def _refuse_too_large(entry: str, files: dict[str, str]) -> None:
-    total = sum(len(source.encode()) for source in files.values())
+def _refuse_too_large(entry: str, files: dict[str, str], document: dict[str, Any] | None) -> None:
+    total = sum(len(text.encode()) for text in (*files.values(), *texts_in(document)))
     if total > TOTAL_LIMIT_BYTES:
+        more = len(files) - (document is None)
         raise ManifestError(
-            f"the manifest and its {len(files) - 1} included files hold {total} bytes, "
+            f"the manifest and its {more} included files hold {total} bytes, "
             f"more than the {TOTAL_LIMIT_BYTES} that may travel with a DAG",
             where=entry,
             cure="Put large data into the image, a ConfigMap of its own, or a volume.",
