@@ -8,7 +8,7 @@ import asyncio
 import json
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +20,8 @@ from cronlift.cluster.metrics import API_REQUESTS, Metrics, NullMetrics
 
 CONNECT_TIMEOUT_SECONDS = 10.0
 CALL_TIMEOUT_SECONDS = 30.0
+# Tasks come in hundreds. All at once, 500 calls opened as many connections, and an API server on 2 cores answered 429.
+CALLS_AT_ONCE = 32
 FIELD_MANAGER = "cronlift"
 _MESSAGE_LIMIT = 600
 
@@ -47,6 +49,7 @@ class KubernetesClient:
         impersonate: The user to act as, such as `system:serviceaccount:team-demo:cronlift-launcher`; None for
             ourselves.
         metrics: Where requests are counted; None for nowhere.
+        slots: Shared by all clients of the same cluster: how many calls there are at once. None for its own.
     """
 
     def __init__(
@@ -55,9 +58,11 @@ class KubernetesClient:
         config: ClusterConfig,
         impersonate: str | None = None,
         metrics: Metrics | None = None,
+        slots: asyncio.Semaphore | None = None,
     ) -> None:
         self._session, self._config, self.impersonate = session, config, impersonate
         self._metrics = metrics or NullMetrics()
+        self._slots = slots or asyncio.Semaphore(CALLS_AT_ONCE)
 
     async def create_job(self, namespace: str, job: Json) -> Json:
         """Create a Job; unknown fields are an error, so that a misspelt one does not vanish silently.
@@ -115,7 +120,8 @@ class KubernetesClient:
         }
         try:
             path = f"{_jobs(namespace)}/{quote(name)}"
-            await self._call(f"delete Job {namespace}/{name}", "DELETE", path, body=options)
+            # A user waits for it, and Airflow gives on_kill half a minute.
+            await self._call(f"delete Job {namespace}/{name}", "DELETE", path, body=options, queued=False)
         except (errors.NotFoundError, errors.ConflictError):
             return
 
@@ -185,8 +191,8 @@ class KubernetesClient:
         return list(listed.get("items") or [])
 
     async def list_page(self, path: str, params: Mapping[str, str]) -> Json:
-        """Read one page of a collection, with its metadata."""
-        return await self._call(f"list {path}", "GET", path, params=params)
+        """Read one page of a collection, with its metadata; at once, because every task waits for the watch."""
+        return await self._call(f"list {path}", "GET", path, params=params, queued=False)
 
     @asynccontextmanager
     async def stream(
@@ -237,10 +243,11 @@ class KubernetesClient:
         body: Json | None = None,
         content_type: str = "application/json",
         private: bool = False,
+        queued: bool = True,
     ) -> Json:
         """Make one call; `private` keeps the server's words out of errors."""
         data = json.dumps(body) if body is not None else None
-        content = await self._request(call, method, path, params, data, content_type, private=private)
+        content = await self._request(call, method, path, params, data, content_type, private=private, queued=queued)
         answer: Json = json.loads(content)
         return answer
 
@@ -254,13 +261,15 @@ class KubernetesClient:
         content_type: str = "application/json",
         *,
         private: bool = False,
+        queued: bool = True,
     ) -> bytes:
-        """Make one request; a refused token is read again once."""
-        try:
-            return await self._once(call, method, path, params, data, content_type, private)
-        except errors.UnauthorizedError:
-            await self.reload_credentials()
-            return await self._once(call, method, path, params, data, content_type, private)
+        """Make one request, when there is a slot for it if `queued`; a refused token is read again once."""
+        async with self._slots if queued else nullcontext():
+            try:
+                return await self._once(call, method, path, params, data, content_type, private)
+            except errors.UnauthorizedError:
+                await self.reload_credentials()
+                return await self._once(call, method, path, params, data, content_type, private)
 
     async def _once(
         self,

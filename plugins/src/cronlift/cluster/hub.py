@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 import aiohttp
 
-from cronlift.cluster.client import KubernetesClient
+from cronlift.cluster.client import CALLS_AT_ONCE, KubernetesClient
 from cronlift.cluster.config import ClusterConfig, load_config
 from cronlift.cluster.metrics import Metrics, NullMetrics
 from cronlift.cluster.watch import SharedWatch
@@ -45,6 +45,7 @@ class Hub:
         self._configs: dict[str | None, ClusterConfig] = {None: config} if config is not None else {}
         self._session: aiohttp.ClientSession | None = None
         self._opening = asyncio.Lock()
+        self._slots: dict[str | None, asyncio.Semaphore] = {}
         self._watches: dict[tuple[str | None, str, str, str], SharedWatch] = {}
 
     async def client(self, impersonate: str, cluster: str | None = None) -> KubernetesClient:
@@ -72,7 +73,8 @@ class Hub:
                     limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS, socket_factory=probed_socket
                 )
                 self._session = aiohttp.ClientSession(connector=connector)
-        return KubernetesClient(self._session, self._configs[cluster], impersonate, self.metrics)
+        slots = self._slots.setdefault(cluster, asyncio.Semaphore(CALLS_AT_ONCE))
+        return KubernetesClient(self._session, self._configs[cluster], impersonate, self.metrics, slots)
 
     def watch(self, client: KubernetesClient, namespace: str, selector: str, cluster: str | None = None) -> SharedWatch:
         """Return the watch of a cluster's namespace as a user, made at first use and dropped when it has been idle."""
