@@ -9,6 +9,7 @@ import yaml
 
 from ci.tools import tool
 from cronlift.airflow import settings
+from cronlift.airflow.links import TITLES
 from cronlift.cli.sweep import sweep_command
 from tests.chart.rendering import (
     CHART,
@@ -126,6 +127,10 @@ def test_airflow_learns_only_the_links_that_are_set():
 
     assert links(EVERYTHING) == {"logs": "https://logs.example.com/?q={namespace}/{job}"}
     assert links(TEAMS) == {}
+
+
+def test_the_links_of_the_chart_are_those_that_the_package_has():
+    assert set(yaml.safe_load((CHART / "values.yaml").read_text())["links"]) == set(TITLES)
 
 
 def test_settings_of_the_chart_are_read_by_the_package():

@@ -32,7 +32,8 @@ def deployment(monkeypatch):
     monkeypatch.setenv("CRONLIFT_DEPLOYMENT", "cronlift/cronlift")
     monkeypatch.setenv("CRONLIFT_TEAMS", json.dumps(TEAMS))
     monkeypatch.setenv("CRONLIFT_JOB_IMAGES", '{"legacy": "r/legacy:1"}')
-    monkeypatch.delenv("CRONLIFT_CLUSTERS", raising=False)
+    for optional in ("CRONLIFT_CLUSTERS", "CRONLIFT_LINKS"):
+        monkeypatch.delenv(optional, raising=False)
 
 
 async def run(*words):
@@ -49,7 +50,7 @@ async def test_a_well_deployment_is_told_line_by_line(cluster):
         "Cluster",
         "Team demo, namespace team-demo",
         "Team billing, namespace team-billing",
-        "All 22 checks are well.",
+        "All 23 checks are well.",
     ]
     assert "  ✓ CRONLIFT_TEAMS: billing, demo" in lines
     assert "  ✓ CRONLIFT_JOB_IMAGES: legacy" in lines
@@ -65,7 +66,7 @@ async def test_a_missing_verb_fails_and_its_role_can_be_applied_as_printed(clust
     assert code == 1
     assert "  ✗ the launcher may not patch jobs.batch" in out
     report, _, documents = out.partition("To put it right, apply:\n")
-    assert report.endswith("2 of 22 checks failed.\n")
+    assert report.endswith("2 of 23 checks failed.\n")
     assert list(yaml.safe_load_all(documents)) == launcher_role("team-demo", companions=False)
 
 

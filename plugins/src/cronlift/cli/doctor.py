@@ -86,6 +86,7 @@ def read_environment(findings: list["Finding"]) -> Deployment:
     deployment = read(settings.DEPLOYMENT_VARIABLE, settings.read_deployment, str) or ""
     teams = read(settings.TEAMS_VARIABLE, settings.read_teams, _names) or {}
     read(settings.IMAGES_VARIABLE, settings.read_images, _names)
+    read(settings.LINKS_VARIABLE, settings.read_links, _names)
     clusters = read(settings.CLUSTERS_VARIABLE, settings.read_clusters, _names) or {}
     return Deployment(deployment.partition("/")[0], teams, clusters)
 
