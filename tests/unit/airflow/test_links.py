@@ -1,10 +1,13 @@
 """Links as Airflow's API server makes them: a plugin's, on a DAG that went through Airflow's serialization."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from airflow import plugins_manager
 from airflow.models.taskinstancekey import TaskInstanceKey
 from airflow.serialization.serialized_objects import DagSerialization
@@ -168,6 +171,15 @@ def test_wrong_template_is_an_import_error_of_the_plugin_with_its_cure(load, tem
     (error,) = plugins_manager.get_import_errors().values()
     assert [word for word in ["CRONLIFT_LINKS", *words] if word not in error] == [], error
     assert plugins_manager.get_operator_extra_links() == []
+
+
+def test_examples_of_the_documentation_are_right():
+    text = (Path(__file__).parents[3] / "docs" / "observability.md").read_text()
+    blocks = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
+    examples = [block["links"] for block in blocks if "links" in block]
+    assert len(examples) == 2
+    for templates in examples:
+        make_links(templates)
 
 
 @pytest.mark.parametrize(("text", "words"), [("[]", "not an object"), ('{"job": 5}', "link 'job' is 5, no URL")])

@@ -63,9 +63,10 @@ def test_statsd_survives_the_triggerers_fork():
 def test_opentelemetry_survives_the_triggerers_fork():
     with collector() as server:
         run({
-            "AIRFLOW__METRICS__OTEL_ON": "True", "AIRFLOW__TRACES__OTEL_ON": "True",
-            "OTEL_EXPORTER_OTLP_ENDPOINT": server.url, "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
-            "OTEL_TRACES_EXPORTER": "otlp_proto_http", "OTEL_SERVICE_NAME": "airflow",
+            # Metrics by Airflow's settings, as the chart's `config` gives them; traces by OpenTelemetry's variables.
+            "AIRFLOW__METRICS__OTEL_ON": "True", "AIRFLOW__METRICS__OTEL_HOST": "127.0.0.1",
+            "AIRFLOW__METRICS__OTEL_PORT": str(server.server_port), "AIRFLOW__TRACES__OTEL_ON": "True",
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{server.url}/v1/traces", "OTEL_TRACES_EXPORTER": "otlp_proto_http",
         })  # fmt: skip
     metrics = {
         metric.name: metric
