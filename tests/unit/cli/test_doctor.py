@@ -7,7 +7,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from cronlift.cli.doctor import doctor_command
+from cronlift.cli.main import main
 from cronlift.cluster import config
 from cronlift.cluster.config import ClusterConfig
 from cronlift.cluster.rights import launcher_role
@@ -37,7 +37,7 @@ def deployment(monkeypatch):
 
 
 async def run(*words):
-    done = await asyncio.to_thread(CliRunner().invoke, doctor_command, [str(word) for word in words])
+    done = await asyncio.to_thread(CliRunner().invoke, main, ["doctor", *map(str, words)])
     return done.exit_code, done.stdout, done.stderr
 
 
