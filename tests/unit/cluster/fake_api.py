@@ -337,13 +337,18 @@ class FakeApi:
         if fault := self._note(request, "list events"):
             return fault
         wanted = dict(each.split("=") for each in request.query["fieldSelector"].split(","))
-        kind, name = wanted["involvedObject.kind"], wanted["involvedObject.name"]
-        found = [
-            each
+        kind, name = wanted["involvedObject.kind"], wanted.get("involvedObject.name")
+        # An event that names nothing is one of each Job.
+        jobs = [{"kind": "Job", "name": job} for _, job in self.objects["jobs"]]
+        every = [
+            {**each, "involvedObject": about}
             for each in self.events
-            if each.get("involvedObject", {"kind": "Job"}) in ({"kind": kind}, {"kind": kind, "name": name})
+            for about in ([each["involvedObject"]] if "involvedObject" in each else jobs)
         ]
-        return web.json_response({"items": found, "metadata": {}})
+        about = [each for each in every if each["involvedObject"]["kind"] == kind]
+        return web.json_response(
+            {"items": [each for each in about if name in (None, each["involvedObject"]["name"])], "metadata": {}}
+        )
 
     def _collection(self, resource: str) -> Any:
         async def handle(request: web.Request) -> web.StreamResponse:

@@ -22,6 +22,8 @@ CONNECT_TIMEOUT_SECONDS = 10.0
 CALL_TIMEOUT_SECONDS = 30.0
 # Tasks come in hundreds. All at once, 500 calls opened as many connections, and an API server on 2 cores answered 429.
 CALLS_AT_ONCE = 32
+# 10,000 warnings: a namespace with more has another problem than that some task is not told its reason.
+WARNING_PAGES = 20
 FIELD_MANAGER = "cronlift"
 _MESSAGE_LIMIT = 600
 
@@ -189,6 +191,19 @@ class KubernetesClient:
             params={"fieldSelector": f"involvedObject.kind={kind},involvedObject.name={name}", "limit": "50"},
         )
         return list(listed.get("items") or [])
+
+    async def list_job_warnings(self, namespace: str) -> list[Json]:
+        """List the warnings about all Jobs of a namespace, oldest first for each Job."""
+        path = f"/api/v1/namespaces/{quote(namespace)}/events"
+        params = {"fieldSelector": "involvedObject.kind=Job,type=Warning", "limit": "500"}
+        found: list[Json] = []
+        for _ in range(WARNING_PAGES):
+            page = await self._call(f"list events of Jobs in {namespace}", "GET", path, params=params)
+            found += page.get("items") or []
+            if not (following := page["metadata"].get("continue")):
+                break
+            params["continue"] = following
+        return found
 
     async def list_page(self, path: str, params: Mapping[str, str]) -> Json:
         """Read one page of a collection, with its metadata; at once, because every task waits for the watch."""

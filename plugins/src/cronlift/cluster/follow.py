@@ -63,7 +63,14 @@ class Following:
         self._uid: str = started.job["metadata"]["uid"]
         self._job = f"{started.job['metadata']['namespace']}/{started.job['metadata']['name']}"
         self._pods_seen: set[str] = set()
-        self._waiting = Waiting(client, started.job, log, options.start_timeout_seconds, adopted=started.adopted)
+        self._waiting = Waiting(
+            client,
+            subscription.warnings,
+            started.job,
+            log,
+            options.start_timeout_seconds,
+            adopted=started.adopted,
+        )
         self.results = Results(options.result_from) if options.result_from is not None else None
         output = Capped(log.output)
         self._tail = Tail(output, options.tail_lines, options.tail_every_seconds) if options.tail_lines else None

@@ -1,7 +1,7 @@
 """What holds a Job up before its first container starts: said once a change, and for how long it may."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
 from cronlift import errors
@@ -15,6 +15,8 @@ from cronlift.job.diagnosis import IMAGE_GRACE_SECONDS, Diagnosis, diagnose
 TICK_SECONDS = 30.0
 # A Job normally has its Pods within a second.
 POD_EXPECTED_SECONDS = 10.0
+# The tasks of a team read their Jobs' events together; no reason is reported later than this for it.
+EVENTS_AGE_SECONDS = 15.0
 # Between two attempts to make sure that a Job really cannot start.
 CONFIRM_PAUSE_SECONDS = 5.0
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -24,7 +26,8 @@ class Waiting:
     """Watches over the time before a Job runs.
 
     Args:
-        client: Reads events, and Pods when the watch must be doubted.
+        client: Reads Pods when the watch must be doubted.
+        warnings: Returns the Job's warnings, read since a moment of the event loop's clock.
         job: The Job as it was created or found.
         log: The task's log.
         start_timeout_seconds: How long its first container may take, time suspended not counted; None for ever.
@@ -38,13 +41,15 @@ class Waiting:
     def __init__(
         self,
         client: KubernetesClient,
+        warnings: Callable[[float], Awaitable[list[Json]]],
         job: Json,
         log: TaskLog,
         start_timeout_seconds: float | None = None,
         *,
         adopted: bool = False,
     ) -> None:
-        self._client, self._log, self._timeout, self._adopted = client, log, start_timeout_seconds, adopted
+        self._client, self._warnings, self._log = client, warnings, log
+        self._timeout, self._adopted = start_timeout_seconds, adopted
         self._namespace: str = job["metadata"]["namespace"]
         self._name: str = job["metadata"]["name"]
         self._image_grace = min(IMAGE_GRACE_SECONDS, start_timeout_seconds or IMAGE_GRACE_SECONDS)
@@ -53,7 +58,7 @@ class Waiting:
         self._not_before = _LONG_AGO if adopted else datetime.now(UTC)
         self._waited = 0.0
         self._events: list[Json] = []
-        self._events_at: float | None = None
+        self._cannot_read_events = False
         self._pause_until = 0.0
         self.found: Diagnosis | None = None
         self.has_started = False
@@ -75,7 +80,7 @@ class Waiting:
             return None
         self._waited = (now - self._waiting_since(job)).total_seconds()
         if not pods and loop.time() - self._since > POD_EXPECTED_SECONDS:
-            await self._load_events()
+            await self._load_events(loop.time() - EVENTS_AGE_SECONDS)
         self._tell(diagnose(pods, [] if pods else self._events, now, self._image_grace))
         if not (self._is_overdue() or (self.found is not None and self.found.fatal)):
             return None
@@ -116,8 +121,7 @@ class Waiting:
         if self._adopted and (job.get("status") or {}).get("failed"):
             self.has_started = True  # by a Pod that is gone
         if not pods:
-            self._events_at = None
-            await self._load_events()
+            await self._load_events(asyncio.get_running_loop().time())
         self._tell(diagnose(pods, [] if pods else self._events, datetime.now(UTC), self._image_grace))
         if self.found is not None and self.found.fatal:
             return str(self.found)
@@ -131,16 +135,14 @@ class Waiting:
             self._log.warning(f"Job {self._namespace}/{self._name} waits. {found}")
         self.found = found
 
-    async def _load_events(self) -> None:
-        """Read the Job's events at most twice a minute; only a Job without Pods needs them."""
-        now = asyncio.get_running_loop().time()
-        if self._events_at is not None and now - self._events_at < TICK_SECONDS:
-            return
-        self._events_at = now
+    async def _load_events(self, since: float) -> None:
+        """Read the Job's events; only a Job without Pods needs them."""
         try:
-            self._events = await self._client.list_events(self._namespace, "Job", self._name)
+            self._events = await self._warnings(since)
         except errors.ClusterError as error:
-            self._log.info(f"Cannot read the Job's events: {error}")
+            if not self._cannot_read_events:
+                self._log.info(f"Cannot read the Job's events: {error}")
+            self._cannot_read_events = True
 
 
 def has_run(pod: Json) -> bool:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from cronlift import errors
 from cronlift.cluster.client import Json
+from cronlift.cluster.job_events import JobEvents
 from cronlift.cluster.metrics import JOBS_RUNNING, Metrics, NullMetrics
 from cronlift.cluster.reflector import Change, Reflector, WatchClient
 
@@ -43,6 +44,9 @@ class JobReader(WatchClient, Protocol):
     async def get_job(self, namespace: str, name: str) -> Json:
         """Read one Job."""
 
+    async def list_job_warnings(self, namespace: str) -> list[Json]:
+        """List the warnings about all Jobs of a namespace."""
+
 
 class Subscription:
     """One task's view of its Job.
@@ -67,6 +71,10 @@ class Subscription:
         names = self._watch.pods_of.get(self.name, ())
         pods = [self._watch.pods.store[each] for each in names if each in self._watch.pods.store]
         return sorted(pods, key=lambda pod: (pod["metadata"].get("creationTimestamp") or "", pod["metadata"]["name"]))
+
+    async def warnings(self, since: float) -> list[Json]:
+        """Return the events that warn about the Job, oldest first; see `JobEvents.of`."""
+        return await self._watch.events.of(self.name, since)
 
     def notify(self) -> None:
         """Wake whoever waits for a change."""
@@ -143,7 +151,9 @@ class SharedWatch:
         self._tags = {"cluster": cluster or "own", "namespace": namespace}
         self.stale_after_seconds = stale_after_seconds
         self._linger_seconds, self._on_idle = linger_seconds, on_idle
+        self.events = JobEvents(client, namespace)
         self.pods_of: dict[str, set[str]] = {}
+        self._running = 0
         self._subscriptions: dict[str, set[Subscription]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._closing: asyncio.Task[None] | None = None
@@ -168,7 +178,7 @@ class SharedWatch:
             self._tasks = [_detached(self.jobs.run()), _detached(self.pods.run())]
         subscription = Subscription(self, name)
         self._subscriptions.setdefault(name, set()).add(subscription)
-        self._count_running()
+        self._count_running(1)
         if seed is not None:
             self.jobs.offer(seed)
         return subscription
@@ -176,10 +186,11 @@ class SharedWatch:
     def unsubscribe(self, subscription: Subscription) -> None:
         """Stop following; the last one to leave stops the watch after a linger."""
         remaining = self._subscriptions.get(subscription.name, set())
-        remaining.discard(subscription)
+        if subscription in remaining:
+            remaining.discard(subscription)
+            self._count_running(-1)
         if not remaining:
             self._subscriptions.pop(subscription.name, None)
-        self._count_running()
         if not self._subscriptions and self._tasks and self._closing is None:
             self._closing = _detached(self._close_after_linger())
 
@@ -200,8 +211,9 @@ class SharedWatch:
         if self._on_idle is not None:
             self._on_idle()
 
-    def _count_running(self) -> None:
-        self._metrics.gauge(JOBS_RUNNING, sum(map(len, self._subscriptions.values())), **self._tags)
+    def _count_running(self, change: int) -> None:
+        self._running += change
+        self._metrics.gauge(JOBS_RUNNING, self._running, **self._tags)
 
     def _job_changed(self, change: Change, job: Json) -> None:
         self._notify(job["metadata"]["name"])
