@@ -10,7 +10,7 @@ import yaml
 from ci.tools import tool
 from cronlift.airflow import settings
 from cronlift.airflow.links import TITLES
-from cronlift.cli.sweep import sweep_command
+from cronlift.cli.main import main
 from tests.chart.rendering import (
     CHART,
     EVERYTHING,
@@ -152,7 +152,9 @@ def test_the_sweep_runs_one_at_a_time_as_its_values_say():
 def test_the_words_of_the_sweep_are_understood_by_the_command():
     spec = dict(render(TEAMS).pods())["sweep"]
     words = spec["containers"][0]["args"]
-    assert sweep_command.make_context(words[1], words[2:]).params["yes"] is True
+    with main.make_context("cronlift", words[1:]) as cronlift:
+        command = main.get_command(cronlift, words[1])
+        assert command.make_context("sweep", words[2:], cronlift).params["yes"] is True
 
 
 def test_the_sweep_can_be_switched_off_and_leaves_nothing():
