@@ -2,9 +2,10 @@
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from cronlift import errors
-from cronlift.cluster.client import KubernetesClient
+from cronlift.cluster.client import KubernetesClient, request_kind
 from cronlift.cluster.config import ClusterConfig
 from tests.unit.cluster.conftest import LAUNCHER
 from tests.unit.cluster.fake_api import FakeApi, fault
@@ -109,3 +110,85 @@ async def test_huge_answer_is_not_quoted_whole(api: FakeApi, client):
     with pytest.raises(errors.ApiError) as caught:
         await client.get_job("team-demo", "a")
     assert len(str(caught.value)) < 1000
+
+
+BATCH, CORE = "/apis/batch/v1/namespaces/team-demo", "/api/v1/namespaces/team-demo"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "params", "expected"),
+    [
+        ("POST", f"{BATCH}/jobs", {}, ("create", "jobs")),
+        ("GET", f"{BATCH}/jobs/a", {}, ("get", "jobs")),
+        ("GET", f"{BATCH}/jobs", {"limit": "500"}, ("list", "jobs")),
+        ("GET", f"{BATCH}/jobs", {"watch": "1"}, ("watch", "jobs")),
+        ("PATCH", f"{BATCH}/jobs/a", {}, ("patch", "jobs")),
+        ("DELETE", f"{BATCH}/jobs/a", {}, ("delete", "jobs")),
+        ("GET", f"{CORE}/pods/a/log", {"follow": "true"}, ("log", "pods")),
+        ("GET", f"{CORE}/events", {}, ("list", "events")),
+        ("POST", f"{CORE}/configmaps", {}, ("create", "configmaps")),
+        ("GET", "/version", {}, ("list", "version")),
+    ],
+    ids=lambda value: value if isinstance(value, str) and not value.startswith("/") else None,
+)
+def test_request_is_counted_by_verb_and_resource(method, path, params, expected):
+    assert request_kind(method, path, params) == expected
+
+
+async def test_each_request_is_counted_also_the_second_one_after_401(api, client, metrics):
+    api.token = "another"
+    with pytest.raises(errors.UnauthorizedError):
+        await client.get_job("team-demo", "a")
+    assert metrics.counts == {"cronlift.api.requests get jobs": 2}
+
+
+@pytest.mark.parametrize("kind", ["ConfigMap", "Secret", "PersistentVolumeClaim"])
+async def test_companion_is_created_read_and_applied(client, kind):
+    body = {"apiVersion": "v1", "kind": kind, "metadata": {"name": "a"}}
+    created = await client.create_object("team-demo", body)
+    assert (await client.get_object("team-demo", kind, "a"))["metadata"]["uid"] == created["metadata"]["uid"]
+    assert (await client.apply_object("team-demo", body))["metadata"]["uid"] == created["metadata"]["uid"]
+
+
+@pytest.mark.parametrize("kind", ["ConfigMap", "Secret"])
+@pytest.mark.parametrize("call", ["create", "get", "patch"])
+async def test_only_words_about_a_secret_are_withheld(api, client, kind, call):
+    api.faults[f"{call} {kind.lower()}s"] = [fault(422, "Invalid", "data[a]: Invalid value: hunter2")]
+    body = {"apiVersion": "v1", "kind": kind, "metadata": {"name": "a"}}
+    calls = {
+        "create": lambda: client.create_object("team-demo", body),
+        "get": lambda: client.get_object("team-demo", kind, "a"),
+        "patch": lambda: client.apply_object("team-demo", body),
+    }
+    with pytest.raises(errors.ApiError) as caught:
+        await calls[call]()
+    assert ("hunter2" in f"{caught.value} {vars(caught.value)}") is (kind == "ConfigMap")
+    assert "422 Invalid" in str(caught.value)
+
+
+async def test_fields_that_a_secret_is_refused_for_are_named(api, client):
+    def answer() -> web.Response:
+        causes = [{"field": "data[.dockerconfigjson]", "reason": "FieldValueInvalid", "message": "hunter2"}]
+        status = {"kind": "Status", "reason": "Invalid", "message": "hunter2", "details": {"causes": causes}}
+        return web.json_response(status, status=422)
+
+    api.faults["create secrets"] = [answer]
+    with pytest.raises(errors.ApiError, match=r"data\[\.dockerconfigjson\] \(FieldValueInvalid\)") as caught:
+        await client.create_object("team-demo", {"kind": "Secret", "metadata": {"name": "a"}})
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", ["hunter2", '["hunter2"]', '"hunter2"'], ids=["text", "list", "string"])
+async def test_answer_about_a_secret_that_is_no_status_is_withheld_too(api, client, content):
+    """A proxy between us and the API server may answer anything."""
+    api.faults["create secrets"] = [lambda: web.Response(text=content, status=502)]
+    with pytest.raises(errors.ApiError) as caught:
+        await client.create_object("team-demo", {"kind": "Secret", "metadata": {"name": "a"}})
+    assert "hunter2" not in str(caught.value)
+
+
+async def test_last_lines_of_a_log_are_read_within_bounds(api, client):
+    api.say("p", "main", "one", "two", "three")
+    content = await client.read_log("team-demo", "p", "main", lines=2, limit_bytes=1000)
+    assert [line.split(b" ", 1)[1] for line in content.splitlines()] == [b"two", b"three"]
+    assert api.seen[-1][2]["limitBytes"] == "1000"

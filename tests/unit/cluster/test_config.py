@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from cronlift.cluster import config as config_module
-from cronlift.cluster.config import load_config
+from cronlift.cluster.config import load_config, load_kubeconfig
 from cronlift.errors import ClusterConfigError
 
 POD = {"KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBERNETES_SERVICE_PORT": "6443"}
@@ -72,6 +72,25 @@ def test_laptop_uses_its_kubeconfig(tmp_path):
     (tmp_path / "kubeconfig").write_text(KUBECONFIG)
     config = load_config({"KUBECONFIG": str(tmp_path / "kubeconfig")}, tmp_path / "none")
     assert (config.host, config.ssl_context, config.token()) == ("http://127.0.0.1:1234", None, "from-kubeconfig")
+
+
+TWO_CONTEXTS = KUBECONFIG.replace("contexts: [", "contexts: [{name: gpu, context: {cluster: gpu, user: me}}, ").replace(
+    "clusters: [", 'clusters: [{name: gpu, cluster: {server: "http://127.0.0.1:5678"}}, '
+)
+
+
+@pytest.mark.parametrize(
+    ("context", "host"), [(None, "http://127.0.0.1:1234"), ("gpu", "http://127.0.0.1:5678")], ids=["current", "named"]
+)
+def test_kubeconfig_is_read_with_a_context_of_it(tmp_path, context, host):
+    (tmp_path / "kubeconfig").write_text(TWO_CONTEXTS)
+    assert load_kubeconfig(str(tmp_path / "kubeconfig"), context).host == host
+
+
+def test_unknown_context_is_said_with_its_name(tmp_path):
+    (tmp_path / "kubeconfig").write_text(TWO_CONTEXTS)
+    with pytest.raises(ClusterConfigError, match=r"kubeconfig, context nope: .*nope"):
+        load_kubeconfig(str(tmp_path / "kubeconfig"), "nope")
 
 
 @pytest.mark.parametrize(

@@ -199,8 +199,12 @@ class ContainerLog:
             self._take(self._unended)
 
     def _hear(self) -> None:
-        if self._is_hurried and self._silence is not None:
-            self._silence.reschedule(asyncio.get_running_loop().time() + SILENCE_SECONDS)
+        """Take note of a sign of life."""
+        if not self._is_hurried or self._silence is None:
+            return
+        until, set_already = asyncio.get_running_loop().time() + SILENCE_SECONDS, self._silence.when()
+        if set_already is None or until > set_already + SILENCE_SECONDS / 10:
+            self._silence.reschedule(until)
 
     async def _ended_with_its_container(self) -> bool:
         """Tell an end from a cut: after an end, the news of the container's end follows within moments."""

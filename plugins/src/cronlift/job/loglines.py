@@ -61,7 +61,7 @@ def normal_stamp(stamp: str) -> str:
 
 def moment_of(stamp: str) -> datetime:
     """Return a stamp as a moment, to the microsecond."""
-    return datetime.fromisoformat(stamp[:26]).replace(tzinfo=UTC)
+    return datetime.fromisoformat(f"{stamp[:26]}+00:00")
 
 
 class Resume:
