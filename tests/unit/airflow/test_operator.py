@@ -1,5 +1,6 @@
 """The operator as the DAG processor, the scheduler and a worker see it (Airflow 3.3.2)."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -252,3 +253,17 @@ def test_finish_on_a_worker_takes_no_unknown_word_for_success(event, error):
     else:
         with pytest.raises(error):
             task.execute_complete({}, event)
+
+
+def test_a_waiting_task_adds_little_to_its_serialized_dag(parse):
+    """The whole DAG is deserialized twice for each start in the triggerer (fact 9)."""
+
+    def size(count: int) -> int:
+        tasks = "\n".join(
+            f'            KubernetesJobOperator(task_id="x{n}", manifest="jobs/a.yaml")' for n in range(count)
+        )
+        bag = parse(f'\n        with DAG("demo__a", schedule=None):\n{tasks}\n')
+        assert bag.import_errors == {}
+        return len(json.dumps(DagSerialization.to_dict(bag.dags["demo__a"])))
+
+    assert (size(30) - size(10)) / 20 - len(MANIFEST) < 2500
