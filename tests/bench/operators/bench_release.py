@@ -23,7 +23,7 @@ from ci.process import run
 from ci.stages import Stage, wait_until
 from ci.tools import tool
 from tests.bench.operators.contenders import BenchDag
-from tests.bench.operators.deployment import Deployment
+from tests.bench.operators.deployment import Deployment, items
 from tests.bench.operators.node import COMPONENTS
 
 NAME = NAMESPACE = "cronlift-bench"
@@ -98,7 +98,7 @@ def _lay_platform_to_rest() -> None:
         def remaining() -> str | None:
             names = [
                 pod["metadata"]["name"]
-                for pod in get("pods", *where)["items"]
+                for pod in items("pods", *where)
                 if pod["metadata"]["labels"].get("app.kubernetes.io/component") in COMPONENTS
             ]
             return ", ".join(names) or None
@@ -148,7 +148,7 @@ def _install(values: Mapping[str, Any]) -> None:
 
 
 def _missing() -> str | None:
-    workloads = get("deployments,statefulsets,jobs", f"--namespace={NAMESPACE}")["items"]
+    workloads = items("deployments,statefulsets,jobs", f"--namespace={NAMESPACE}")
     waiting = [workload["metadata"]["name"] for workload in workloads if not release.is_rolled_out(workload)]
     if waiting or not workloads:
         return ", ".join(waiting) or "the release's workloads"

@@ -131,6 +131,7 @@ def _airflow(case: Case, deployment: Deployment, say: Say) -> dict[str, Any]:
         **task_figures(runs, tasks, ran, case.repeats),
         **cpu_figures(before, after, idle_rate, ended - started, case.total),
         **(request_figures(counted, case.total) if counted is not None else {}),
+        "reasons": deployment.reasons(tasks),
         "jobs_seen": len(jobs),
         "pods_seen": len(own_pods),
         "is_over": is_over,

@@ -129,7 +129,9 @@ with DAG("{dag_id}", schedule=None, catchup=False, max_active_tasks=1000, max_ac
 
 _STOCK = "airflow.providers.cncf.kubernetes.operators"
 _STOCK_ARGUMENTS = (
-    'task_id=f"task_{{number:03}}", name="echo", namespace="{namespace}", pod_template_dict=POD, deferrable=True'
+    'task_id=f"task_{{number:03}}", name="echo", namespace="{namespace}", pod_template_dict=POD, deferrable=True, '
+    # Without a connection, the Job operator's trigger looks for a kubeconfig file unless it is told.
+    "in_cluster=True"
 )
 
 _CALLS = {

@@ -1,6 +1,7 @@
 """The release that is measured: its DAG files, its runs, and the Jobs that they leave."""
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,7 @@ from tests.live.waiting import wait_for
 
 KNOWN_SECONDS = 120
 GONE_SECONDS = 300
+REASONS = 50
 PAGE = 100
 """Airflow gives at most so many task instances at once."""
 
@@ -115,6 +117,20 @@ class Deployment:
             found += of_run
         return found
 
+    def reasons(self, tasks: Sequence[dict[str, Any]]) -> dict[str, int]:
+        """Return why tasks failed, in Airflow's words, with how often; looks at the first fifty."""
+        failed = [task for task in tasks if task["state"] == "failed"]
+        return dict(Counter(self._reason(task) for task in failed[:REASONS]))
+
+    def _reason(self, task: dict[str, Any]) -> str:
+        path = f"/dags/{task['dag_id']}/dagRuns/{task['dag_run_id']}/taskInstances/{task['task_id']}/logs/1"
+        try:
+            lines = self.airflow.get(path, full_content=True, map_index=-1)["content"]
+        except ApiError as error:
+            return f"no log: {error}"[:200]
+        words = [failure_words(line) for line in lines if isinstance(line, dict)]
+        return next((word for word in reversed(words) if word), "no error in its log")
+
     def stop(self, runs: Sequence[dict[str, Any]]) -> None:
         """End runs that did not end in time."""
         for run in runs:
@@ -126,5 +142,18 @@ class Deployment:
         where = (f"--namespace={self.namespace}", f"--selector={MARK}")
         kubectl("delete", "jobs", *where, "--cascade=background", "--wait=false", timeout_seconds=120)
         kubectl("delete", "pods", *where, "--wait=false", timeout_seconds=120)
-        wait_for(lambda: not get("jobs,pods", *where)["items"], "end of the benchmark's Jobs", GONE_SECONDS)
+        wait_for(lambda: not items("jobs,pods", *where), "end of the benchmark's Jobs", GONE_SECONDS)
         time.sleep(1)
+
+
+def failure_words(line: dict[str, Any]) -> str | None:
+    """Return what a line of a task's log says of a failure; None when it says nothing."""
+    if line.get("level") not in ("error", "critical"):
+        return None
+    causes = [f"{cause['exc_type']}: {cause['exc_value']}" for cause in line.get("error_detail") or []]
+    return (causes[-1] if causes else str(line.get("event", "")))[:200]
+
+
+def items(kinds: str, *words: str) -> list[dict[str, Any]]:
+    """Return objects of the cluster; kubectl prints nothing at all where there are none."""
+    return list((get(kinds, *words) or {}).get("items", []))

@@ -64,6 +64,7 @@ def markdown(content: dict[str, Any]) -> str:
         lines += _table(title, block, runs, cases)
     lines += _requests(cases)
     lines += _memory(cases)
+    lines += _reasons(cases)
     if broken := [case for case in cases if "error" in case]:
         lines += ["", "Not measured, because the measurement itself broke:", ""]
         lines += [f"- {case['block']}, {TITLES[case['contender']]}: {case['error'].splitlines()[0]}" for case in broken]
@@ -124,6 +125,18 @@ def _memory(cases: Cases) -> list[str]:
         f"Triggerer: {case['triggerer_mib_before']:g} MiB before, {case['triggerer_mib_waiting']:g} MiB with "
         f"{case['tasks']} running Jobs of one DAG: {case['mib_per_waiting_task']:.2f} MiB a task.",
     ]
+
+
+def _reasons(cases: Cases) -> list[str]:
+    found: dict[tuple[str, str], int] = {}
+    for case in cases:
+        for reason, number in (case.get("reasons") or {}).items():
+            key = (case["contender"], " ".join(reason.split()))
+            found[key] = found.get(key, 0) + number
+    if not found:
+        return []
+    lines = ["", "### Why tasks failed, in Airflow's words", ""]
+    return lines + [f"- {TITLES[who]}, {number} times: `{reason}`" for (who, reason), number in sorted(found.items())]
 
 
 def _seconds(value: float | None, digits: int) -> str:

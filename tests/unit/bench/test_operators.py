@@ -11,6 +11,7 @@ import pytest
 from tests.bench.operators import report
 from tests.bench.operators.audit import count
 from tests.bench.operators.contenders import OURS, PLAIN, STOCK_JOB, STOCK_POD, BenchDag, dag_source, job, pod_template
+from tests.bench.operators.deployment import failure_words
 from tests.bench.operators.figures import cpu_figures, percentile, plain_figures, request_figures, spread, task_figures
 from tests.bench.operators.goals import goals
 from tests.bench.operators.picture import picture
@@ -90,6 +91,13 @@ def test_a_request_counts_once_within_its_time_and_for_its_release_alone() -> No
     assert found == {"create jobs": 1, "get pods/log": 1}
     assert request_figures(found, 1)["requests_per_task"] == 1.0
     assert request_figures(found, 1)["log_streams_per_task"] == 1.0
+
+
+def test_the_innermost_error_of_a_log_line_is_the_reason() -> None:
+    causes = [{"exc_type": "TaskDeferralError", "exc_value": "x"}, {"exc_type": "ConfigException", "exc_value": "none"}]
+    assert failure_words({"level": "error", "event": "failed", "error_detail": causes}) == "ConfigException: none"
+    assert failure_words({"level": "error", "event": "killed"}) == "killed"
+    assert failure_words({"level": "info", "event": "fine"}) is None
 
 
 def test_a_percentile_is_a_measured_value() -> None:
