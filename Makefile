@@ -42,7 +42,7 @@ reset: .venv ## Forget database, runs and logs, then bring up anew (YES=1; witho
 	@$(step).reset $(ARGS)
 
 ##@ Develop and test
-.PHONY: check test test-live chaos bench fuzz doctor pins
+.PHONY: check test test-live chaos bench scale fuzz doctor pins
 check: .venv ## Lint, types, unit, DAG and chart tests (< 60 s, no cluster).
 	@$(step).check $(ARGS)
 
@@ -57,6 +57,9 @@ chaos: .venv ## Kill parts of the platform while Jobs run (long form).
 
 bench: .venv ## Measure the platform, write build/bench.json (long form).
 	@$(step).test --long bench $(ARGS)
+
+scale: .venv ## Run thousands of Jobs at once on fake nodes, write docs/scale.md (long form).
+	@$(step).test --long scale $(ARGS)
 
 fuzz: .venv ## Property tests with many examples.
 	@$(step).test --long fuzz $(ARGS)

@@ -24,6 +24,9 @@ ANNOTATION = "kwok.x-k8s.io/node"
 NAMES = "cronlift-fake-{number}"
 """Behind the real node in every sorted list."""
 
+NAMESPACE = "cronlift-scale"
+"""For Jobs that need no Airflow."""
+
 PODS_EACH = 2500
 FOLDER = STATE / "kwok"
 LOG = LOGS / "kwok.log"
@@ -70,7 +73,8 @@ containerStatuses:
   ready: false
   started: false
   restartCount: 0
-  state: {terminated: {exitCode: 0, reason: Completed, startedAt: {{ $started | Quote }}, finishedAt: {{ $now | Quote }}}}
+  state:
+    terminated: {exitCode: 0, reason: Completed, startedAt: {{ $started | Quote }}, finishedAt: {{ $now | Quote }}}
 {{ end }}
 """
 _NODE_READY = """\
@@ -159,7 +163,11 @@ class FakeNodes:
 
 
 def remove() -> None:
-    """Remove fake nodes, those of a killed session too; what ran on them is garbage to the cluster then."""
+    """Remove fake nodes and their namespace, those of a killed session too.
+
+    The cluster collects Pods of nodes that are gone.
+    """
+    kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=false")
     kubectl("delete", "nodes", f"--selector={LABEL}", "--ignore-not-found", "--wait=false")
 
 

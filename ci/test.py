@@ -88,12 +88,14 @@ TIERS = (
     Tier("e2e", _pytest("tests/e2e"), live=True, why_not=needs_cluster, prepare=ensure_browser),
     Tier("chaos", _pytest("tests/chaos"), live=True, why_not=needs_cluster),
     Tier("bench", _pytest("tests/bench"), live=True, why_not=needs_cluster),
+    Tier("scale", _pytest("tests/scale"), live=True, why_not=needs_cluster),
 )
 
 LONG = {
     "live": (TIERS[1], TIERS[2]),
     "chaos": (TIERS[3],),
     "bench": (TIERS[4],),
+    "scale": (TIERS[5],),
     "fuzz": (Tier("fuzz", _pytest("tests/unit", "-m", "hypothesis")),),
 }
 

@@ -4,7 +4,7 @@ import socket
 import sys
 import time
 
-from ci import demo, release
+from ci import demo, fake_nodes, release
 from ci.cluster import MADE, choose
 from ci.daemons import Daemon
 from ci.errors import CiError
@@ -39,6 +39,7 @@ def main() -> None:
     MADE.parent.mkdir(parents=True, exist_ok=True)
     MADE.write_text(cluster.name)
     cluster.up()
+    fake_nodes.remove()
     images = build()
     with Stage("Load the images into the node"):
         references = cluster.load(images)

@@ -13,13 +13,12 @@ from typing import Any
 import yaml
 
 from ci import fake_nodes
-from ci.fake_nodes import FakeNodes
+from ci.fake_nodes import NAMESPACE, FakeNodes
 from ci.kubectl import DIRECT, kubectl
 from ci.paths import KUBECONFIG, LOGS, ROOT
 from cronlift.airflow.settings import JOB_ACCOUNT, LAUNCHER_ACCOUNT
 from tests.live.undo import Undoing, kubectl_words
 
-NAMESPACE = "cronlift-scale"
 TEAM = "scale"
 LOG = LOGS / "scale.log"
 GONE_SECONDS = 300
@@ -95,11 +94,15 @@ def triggers(most: int, say: Say) -> Iterator[tuple[FakeNodes, Triggers]]:
         most: How many Jobs will run at once.
         say: Takes a word on what is going on.
     """
-    nodes_away = kubectl_words("delete", "nodes", f"--selector={fake_nodes.LABEL}", "--ignore-not-found", "--wait=false")
+    nodes_away = kubectl_words(
+        "delete", "nodes", f"--selector={fake_nodes.LABEL}", "--ignore-not-found", "--wait=false"
+    )
     with Undoing(kubectl_words("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait=false"), nodes_away):
         _remove_namespace()
         with FakeNodes(most) as nodes:
-            kubectl("create", "--filename=-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": _rights()}))
+            kubectl(
+                "create", "--filename=-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": _rights()})
+            )
             try:
                 with _program() as process:
                     yield nodes, Triggers(process, say)
@@ -139,7 +142,8 @@ def _program() -> Iterator[subprocess.Popen[str]]:
 def _rights() -> list[dict[str, Any]]:
     names = (LAUNCHER_ACCOUNT, JOB_ACCOUNT)
     accounts = [
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": NAMESPACE}} for name in names
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": NAMESPACE}}
+        for name in names
     ]
     binding = {
         "apiVersion": "rbac.authorization.k8s.io/v1",

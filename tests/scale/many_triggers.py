@@ -7,8 +7,8 @@ answers on stdout, one JSON object a line:
     {"do": "stand", "seconds": 30}                 measure while nothing happens
     {"do": "finish"}                               answer when all have ended, and exit
 
-In between it tells how many there are. Airflow itself takes no part: the links that a trigger stores are left out, and
-the end of a task is the event that its trigger yields.
+In between it tells how many there are. Airflow itself takes no part: the end of a task is the event that its trigger
+yields.
 """
 
 import asyncio
@@ -21,7 +21,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TextIO
 
-from cronlift.airflow import trigger as trigger_module
 from cronlift.airflow.trigger import JobTrigger
 from cronlift.cluster import hub as hub_module
 from cronlift.cluster.hub import Hub
@@ -113,7 +112,7 @@ class ManyTriggers:
             ahead = (number + 1 - first) / per_second - (time.monotonic() - started)
             if ahead > 0:
                 await asyncio.sleep(ahead)
-        while self._running() < to:
+        while self._running() < to:  # noqa: ASYNC110 - the watch has nobody else to tell
             await asyncio.sleep(TELL_SECONDS / 2)
         return {
             "running": to,
@@ -159,7 +158,7 @@ class ManyTriggers:
         # Each its own copy, as a triggerer reads each from the database.
         trigger = JobTrigger(**json.loads(self._kwargs))
         trigger.trigger_id = number + 1
-        trigger.task_instance = task_instance
+        trigger.task_instance = task_instance  # type: ignore[assignment]
         trigger.render_template_fields({"ti": task_instance, "task_instance": task_instance})
         async for event in trigger.run():
             self._outcomes[type(event).__name__] += 1
@@ -197,14 +196,9 @@ def rss_mib() -> float:
     return round(int(line.split()[1]) / 1024, 1)
 
 
-async def _no_links(task_instance: Any, job: dict[str, Any]) -> None:
-    pass
-
-
 async def _main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what Airflow prints must not get between the answers
-    trigger_module._push_links = _no_links
     triggers = ManyTriggers(json.loads(os.environ["SCALE_FILES"]), answers)
     while line := await asyncio.to_thread(sys.stdin.readline):
         answer = await triggers.obey(json.loads(line))

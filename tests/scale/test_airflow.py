@@ -1,0 +1,40 @@
+"""1,000 Jobs at once through Airflow, under one and under two triggerers: logs off, fake Pods."""
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ci.airflow_api import Airflow
+from tests.scale.through_airflow import Shape, measure
+
+LONG = bool(os.environ.get("LONG"))
+SHAPES = (
+    [Shape(100, 10, 1, stand_seconds=60, over_seconds=120), Shape(100, 10, 2, stand_seconds=60, over_seconds=120)]
+    if LONG
+    else [Shape(30, 1, None, stand_seconds=5, over_seconds=5)]
+)
+MOST_MIB = 0.3
+MOST_END_SECONDS = 5
+MOST_MORE_REQUESTS_PER_MINUTE = 10
+"""Between the least and the most Jobs at once: a watch may be begun anew just then, a sweeper may run."""
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("shape", SHAPES, ids=[f"{shape.triggerers or 'as-it-is'}-triggerers" for shape in SHAPES])
+def test_jobs_at_once_through_airflow(
+    airflow: Airflow, figures: dict[str, Any], say: Callable[[str], None], shape: Shape
+) -> None:
+    found = measure(airflow, shape, say)
+    figures.setdefault("airflow", []).append(found)
+    assert found["tasks"] == found["jobs_made"] == shape.at_once
+    assert found["failed"] == 0
+    assert found["triggerer_restarts"] == 0
+    assert [step["still_running"] for step in found["steps"]] == [step["running"] for step in found["steps"]]
+    first, last = found["steps"][0], found["steps"][-1]
+    if last["requests_per_minute"] is not None:
+        assert last["requests_per_minute"] <= first["requests_per_minute"] + MOST_MORE_REQUESTS_PER_MINUTE
+    if LONG:
+        assert found["mib_per_task"] <= MOST_MIB
+        assert found["task_end_seconds"]["p99"] <= MOST_END_SECONDS
