@@ -8,6 +8,7 @@ import contextlib
 import copy
 import itertools
 import json
+import ssl
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
@@ -80,7 +81,8 @@ class FakeApi:
         watch_mode: "normal", "silent" (accepts and never says anything) or "expired" (an ERROR event of 410, once).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.objects: dict[str, dict[tuple[str, str], Json]] = {each: {} for each in ("jobs", "pods", *COMPANIONS)}
         self.bodies: list[tuple[str, Json]] = []
         self.page_size: int | None = None
@@ -133,9 +135,9 @@ class FakeApi:
     async def listen(self) -> None:
         """Accept connections, after `vanish` on the same port as before."""
         port = int(self.url.rpartition(":")[2]) if self.url else 0
-        self._site = web.TCPSite(self._runner, "127.0.0.1", port, reuse_address=True)
+        self._site = web.TCPSite(self._runner, "127.0.0.1", port, reuse_address=True, ssl_context=self._tls)
         await self._site.start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self.url = f"{'https' if self._tls else 'http'}://127.0.0.1:{self._runner.addresses[0][1]}"
 
     async def vanish(self) -> None:
         """Refuse connections and cut those there are, as a server that is down does."""

@@ -15,6 +15,7 @@ from urllib.parse import quote
 import aiohttp
 
 from cronlift import errors
+from cronlift.cluster.buffers import shrink_tls_buffer
 from cronlift.cluster.config import ClusterConfig
 from cronlift.cluster.metrics import API_REQUESTS, Metrics, NullMetrics
 
@@ -240,6 +241,8 @@ class KubernetesClient:
             ) as response:
                 if response.status >= 400:
                     raise _api_error(call, response, await response.read())
+                if response.connection is not None:
+                    shrink_tls_buffer(response.connection.transport)
                 yield _chunks(response)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise errors.ConnectionLostError(f"Cannot {call}: {_words(error)}") from error
