@@ -56,7 +56,7 @@ def test_names_in_a_dict_are_used():
         "{% import 'b.yaml' as lib %}{{ lib.f() }}{% from 'b.yaml' import g, h as i %}{{ g() }}{{ i() }}",
         "{% set shown = 1 %}{% include 'c.yaml' %}",
         "{% block a %}{{ self.a() }}{{ super() }}{% endblock %}",
-        "{% do params.update(a=1) %}{{ range(3) }}{{ dict(a=1) }}{{ lipsum }}{{ cycler }}{{ joiner }}{{ namespace() }}",
+        "{% do params.update(a=1) %}{{ range(3) }}{{ dict(a=1) }}{{ cycler }}{{ joiner }}{{ namespace() }}",
     ],
     ids=["given", "value", "default", "d", "defined", "set", "for", "macro", "import", "include", "block", "jinja"],
 )

@@ -2,30 +2,45 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from jinja2 import FunctionLoader, StrictUndefined
+from jinja2 import FunctionLoader, StrictUndefined, nodes
+from jinja2.compiler import CodeGenerator, Frame
 from jinja2.sandbox import SandboxedEnvironment
 
-from cronlift.job.limits import SIZE_LIMIT_CHARACTERS, LimitError
+from cronlift.job import bounds
 
-POWER_LIMIT = 1000
+
+class _CodeGenerator(CodeGenerator):
+    """Jinja's, but `~` asks the environment, as the other operators do."""
+
+    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:
+        """Write the code of `a ~ b`."""
+        self.write("environment.concat((")
+        for each in node.nodes:
+            self.visit(each, frame)
+            self.write(", ")
+        self.write("))")
 
 
 class ManifestEnvironment(SandboxedEnvironment):
-    """A sandbox whose operators refuse to make huge values."""
+    """A sandbox whose operators, methods and filters refuse to make huge values."""
 
-    intercepted_binops = frozenset({"*", "**", "+"})
+    intercepted_binops = frozenset({"*", "**", "+", "%"})
+    code_generator_class = _CodeGenerator
+    # Joins what a macro, a block, or `~` gives.
+    concat = staticmethod(partial(bounds.join, ""))
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """Refuse an operation whose result would be larger than a manifest may be."""
-        if operator == "**" and isinstance(right, (int, float)) and abs(right) > POWER_LIMIT:
-            raise LimitError(f"a power of more than {POWER_LIMIT}")
-        if operator == "*" and _length(left) * _factor(right) + _length(right) * _factor(left) > SIZE_LIMIT_CHARACTERS:
-            raise LimitError("a repetition larger than a manifest may be")
-        if operator == "+" and _length(left) + _length(right) > SIZE_LIMIT_CHARACTERS:
-            raise LimitError("a value larger than a manifest may be")
+        """Carry out an operation whose result is not larger than a manifest may be."""
+        bounds.check_operation(operator, left, right)
         return super().call_binop(context, operator, left, right)
+
+    def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:
+        """Call what a template calls, unless its result would be huge."""
+        bounds.check_call(__obj, args, kwargs)
+        return super().call(__context, __obj, *args, **kwargs)
 
 
 def bare_environment(files: Mapping[str, str] | None = None) -> ManifestEnvironment:
@@ -46,17 +61,12 @@ def bare_environment(files: Mapping[str, str] | None = None) -> ManifestEnvironm
         keep_trailing_newline=True,
         autoescape=False,
         extensions=["jinja2.ext.do"],
+        finalize=bounds.refuse_large,  # before a list or a dict is printed
     )
+    environment.filters.update(bounds.bounded_filters(environment.filters))
     environment.filters.update(_DATE_FILTERS)
+    environment.globals.pop("lipsum", None)
     return environment
-
-
-def _length(value: Any) -> int:
-    return len(value) if isinstance(value, (str, bytes, list, tuple)) else 0
-
-
-def _factor(value: Any) -> int:
-    return max(0, value) if isinstance(value, int) else 0
 
 
 def _formatted(pattern: str) -> Callable[[datetime | None], str]:

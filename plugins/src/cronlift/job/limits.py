@@ -55,10 +55,12 @@ def time_limit(seconds: float) -> Iterator[None]:
     """
     deadline, previous = time.monotonic() + seconds, sys.gettrace()
 
-    def stop_when_late(_frame: FrameType, _event: str, _argument: Any) -> Callable[..., Any]:
+    def stop_when_late(frame: FrameType, _event: str, _argument: Any) -> Callable[..., Any] | None:
         if time.monotonic() > deadline:
             raise LimitError(f"more than {seconds:g} s")
-        return stop_when_late
+        # Each line of a template, but of other code only each call: a module that is imported to read a connection
+        # would take ten times as long.
+        return stop_when_late if "debug_info" in frame.f_globals else None
 
     sys.settrace(stop_when_late)
     try:
