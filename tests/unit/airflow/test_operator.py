@@ -120,6 +120,16 @@ def test_value_from_another_task_makes_a_worker_start_and_an_edge(parse):
     assert task.upstream_task_ids == {"up"}
 
 
+def test_task_knows_whether_another_is_mapped_over_its_result(parse):
+    bag = parse("""
+        with DAG("demo__a", schedule=None):
+            one, two = (KubernetesJobOperator(task_id=n, manifest="jobs/a.yaml", result_from="log") for n in "ab")
+            KubernetesJobOperator.partial(task_id="x", manifest="jobs/a.yaml").expand(values=one.output)
+            KubernetesJobOperator(task_id="y", manifest="jobs/a.yaml", values={"b": two.output})
+    """)
+    assert [trigger_kwargs(task_of(bag, task_id=name))["mapped_over"] for name in "ab"] == [True, False]
+
+
 def test_users_macros_make_a_worker_start(parse, folder):
     """In the triggerer they would be silently empty (fact 6)."""
     (folder / "jobs" / "a.yaml").write_text(MANIFEST.replace("run_id", "shout(run_id)"))

@@ -75,7 +75,7 @@ async def test_result_is_pushed_before_the_end_is_written(api, monkeypatch):
     """Not by TaskSuccessEvent(xcoms=...), which encodes twice (fact 3)."""
     pushed: list[Any] = []
 
-    async def push(_task_instance: Any, value: Any) -> None:
+    async def push(_task_instance: Any, value: Any, *, mapped_over: bool) -> None:
         pushed.append(value)
 
     monkeypatch.setattr("cronlift.airflow.xcoms.push_result", push)

@@ -87,7 +87,7 @@ class KubernetesJobOperator(BaseOperator):
         self.manifest, self.values, self.cluster = manifest, values, cluster
         self.delete_policy, self.start_timeout, self.result_from = delete_policy, start_timeout, result_from
         self.logs, self.tail_lines, self.tail_every = logs, tail_lines, tail_every
-        self.log_manifest = log_manifest
+        self.log_manifest, self._mapped_over = log_manifest, False
         self.start_from_trigger = not reasons_to_start_in_worker(self)
         if self.start_from_trigger:
             check_values(self.task_id, values)
@@ -103,6 +103,10 @@ class KubernetesJobOperator(BaseOperator):
         asked_by = f"{self._defined_at}: task {self.task_id}" if self._defined_at else f"task {self.task_id}"
         check_cluster(self.cluster, asked_by)
         sources = collect_and_check(self.manifest, self._folders(), asked_by, self.dag_id, self._names())
+        if self.result_from:
+            from cronlift.airflow.xcoms import is_mapped_over
+
+            self._mapped_over = is_mapped_over(self)
         # By now the task belongs to its DAG for certain, whose settings may need a worker.
         self.start_from_trigger = not reasons_to_start_in_worker(self)
         self.start_trigger_args = self._trigger_args(sources) if self.start_from_trigger else None
@@ -176,6 +180,7 @@ class KubernetesJobOperator(BaseOperator):
             "delete_policy": self.delete_policy,
             "start_timeout_seconds": _seconds(self.start_timeout),
             "result_from": self.result_from if self.do_xcom_push else None,
+            "mapped_over": self._mapped_over,
             "logs": self.logs,
             "tail_lines": self.tail_lines,
             "tail_every_seconds": _seconds(self.tail_every),

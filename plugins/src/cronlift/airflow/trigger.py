@@ -42,6 +42,7 @@ class JobTrigger(BaseTrigger):
         delete_policy: Value of `DeletePolicy`.
         start_timeout_seconds: The task's start_timeout; None for none.
         result_from: Value of `ResultSource`; None for no result.
+        mapped_over: Whether a later task expands over the result.
         logs: "live" or "off".
         tail_lines: Show only so many last lines; None for all.
         tail_every_seconds: Show them each so often; None for at the end.
@@ -66,6 +67,7 @@ class JobTrigger(BaseTrigger):
         delete_policy: str = "on_success",
         start_timeout_seconds: float | None = None,
         result_from: str | None = None,
+        mapped_over: bool = False,
         logs: str = "live",
         tail_lines: int | None = None,
         tail_every_seconds: float | None = None,
@@ -80,7 +82,7 @@ class JobTrigger(BaseTrigger):
         self.entry, self.files, self.document, self.values = entry, files or {}, document, values
         self.cluster, self.delete_policy, self.finish = cluster, delete_policy, finish
         self.start_timeout_seconds, self.execution_timeout_seconds = start_timeout_seconds, execution_timeout_seconds
-        self.result_from, self.log_manifest = result_from, log_manifest
+        self.result_from, self.mapped_over, self.log_manifest = result_from, mapped_over, log_manifest
         self.logs, self.tail_lines, self.tail_every_seconds = logs, tail_lines, tail_every_seconds
         self.retries, self.rendered, self.identity = retries, rendered, identity
         self._context: MutableMapping[str, Any] | None = None
@@ -91,7 +93,7 @@ class JobTrigger(BaseTrigger):
         """Return what it takes to make this trigger again."""
         names = (
             *("entry", "files", "document", "values", "cluster", "delete_policy", "start_timeout_seconds"),
-            *("result_from", "logs", "tail_lines", "tail_every_seconds", "log_manifest", "finish"),
+            *("result_from", "mapped_over", "logs", "tail_lines", "tail_every_seconds", "log_manifest", "finish"),
             *("execution_timeout_seconds", "retries", "rendered", "identity"),
         )
         return "cronlift.airflow.trigger.JobTrigger", {name: getattr(self, name) for name in names}
@@ -107,16 +109,18 @@ class JobTrigger(BaseTrigger):
         """
         try:
             result = await self._run_job()
+            if result.has_value and self._ends_here(may_retry=True):
+                await self._push(result.value)
             ended = JobEvent(result.outcome.value, result.job, result.message, result.value, result.may_retry)
-            event = await self._event(ended, has_value=result.has_value)
         except CronliftError as error:
             self.log.error(str(error))
-            event = await self._event(JobEvent("failed", self._job_reference(), str(error)))
+            ended = JobEvent("failed", self._job_reference(), str(error))
         except Exception as error:
             self.log.exception("The trigger failed by a fault of its own")
-            event = await self._event(JobEvent("failed", self._job_reference(), f"{type(error).__name__}: {error}"))
+            ended = JobEvent("failed", self._job_reference(), f"{type(error).__name__}: {error}")
+        self._record_span(ended)
         self._ended = True
-        yield event
+        yield self._event(ended)
 
     async def on_kill(self) -> None:
         """Delete the Job when a user stopped the task, and only then.
@@ -140,6 +144,10 @@ class JobTrigger(BaseTrigger):
         objects = await asyncio.to_thread(self._make_objects, identity, team)
         self._forget_dag()
         self._warn_of_both_retries(objects.job)
+        if self.result_from and self._ends_here(may_retry=True):
+            from cronlift.airflow.xcoms import forget_result
+
+            await forget_result(self.task_instance)
         if self.log_manifest:
             await asyncio.to_thread(self._write_manifest, objects)
         hub: Hub = hub_module.hub(_make_hub)
@@ -226,20 +234,30 @@ class JobTrigger(BaseTrigger):
         moment = self.timeout_after if self.timeout_after.tzinfo else self.timeout_after.replace(tzinfo=UTC)
         return moment - TIMEOUT_MARGIN
 
-    async def _event(self, ended: JobEvent, *, has_value: bool = False) -> TriggerEvent:
+    def _event(self, ended: JobEvent) -> TriggerEvent:
         """Say the end to Airflow: as the task's end itself, or to a worker where one is needed."""
-        fails_for_good = ended.outcome == "failed" and not ended.may_retry and self.retries > 0
-        # Without a trigger id this is `dag.test()`, which has no triggerer to write the end.
-        if self.finish != FINISH_IN_TRIGGERER or fails_for_good or self.trigger_id is None:
+        if not self._ends_here(may_retry=ended.outcome == "succeeded" or ended.may_retry):
             return TriggerEvent(ended.to_payload())  # type: ignore[no-untyped-call]
-        if ended.outcome == "failed":
-            return TaskFailedEvent()
-        if has_value:
-            from cronlift.airflow.xcoms import push_result
+        return TaskSuccessEvent() if ended.outcome == "succeeded" else TaskFailedEvent()
 
-            # Not TaskSuccessEvent(xcoms=...), which encodes twice (Airflow 3.3.2).
-            await push_result(self.task_instance, ended.value)
-        return TaskSuccessEvent()
+    def _ends_here(self, *, may_retry: bool) -> bool:
+        """Tell whether the triggerer writes the task's end.
+
+        Without a trigger id this is `dag.test()`, which has no triggerer; and only a worker can fail a task for good.
+        """
+        return self.finish == FINISH_IN_TRIGGERER and self.trigger_id is not None and (may_retry or not self.retries)
+
+    async def _push(self, value: Any) -> None:
+        from cronlift.airflow.xcoms import push_result
+
+        # Not TaskSuccessEvent(xcoms=...), which encodes twice (Airflow 3.3.2).
+        await push_result(self.task_instance, value, mapped_over=self.mapped_over)
+
+    def _record_span(self, ended: JobEvent) -> None:
+        if self._life is not None and self.task_instance is not None:
+            from cronlift.airflow.spans import job_span
+
+            job_span(self.task_instance, self._life.last_seen, ended.outcome, ended.message)
 
     def _job_reference(self) -> str:
         return f"{self._life.namespace}/{self._life.name}" if self._life is not None else ""

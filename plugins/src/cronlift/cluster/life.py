@@ -38,6 +38,7 @@ class JobLife:
         metrics: Where measurements go; None for nowhere.
 
     Attributes:
+        last_seen: The Job when it was last heard of, once `run` has ended; empty before.
         on_created: Awaited once with the Job, when it was created or adopted; what it raises is only written.
     """
 
@@ -59,6 +60,7 @@ class JobLife:
         self.namespace: str = objects.job["metadata"]["namespace"]
         self.name: str = objects.job["metadata"]["name"]
         self.uid: str | None = None
+        self.last_seen: Json = {}
         self._removal = Removal(client, self.namespace, self.name, options.delete_policy, log)
 
     async def run(self) -> Result:
@@ -118,6 +120,7 @@ class JobLife:
             await self._removal.tidy(subscription.job, result.outcome)
             return result
         finally:
+            self.last_seen = subscription.job or {}
             await following.stop()
             self._watch.unsubscribe(subscription)
 
