@@ -1,5 +1,6 @@
 """What is checked while a DAG file is parsed, so that a fault is an import error and not a failed night."""
 
+import logging
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,10 +8,11 @@ from typing import Any
 from cronlift.airflow import settings
 from cronlift.errors import ManifestError, OperatorArgumentError
 from cronlift.job.access import check_access
-from cronlift.job.names import unknown_names
-from cronlift.job.review import check_sources
+from cronlift.job.review import review
 from cronlift.job.sources import INLINE_NAME, Sources, collect
 from cronlift.job.template import Images
+
+log = logging.getLogger(__name__)
 
 
 def collect_and_check(
@@ -19,6 +21,7 @@ def collect_and_check(
     asked_by: str,
     dag_id: str = "",
     names: Collection[str] | None = None,
+    retries: int = 0,
 ) -> Sources:
     """Collect a task's sources and check them as far as that is possible without a run.
 
@@ -28,6 +31,7 @@ def collect_and_check(
         asked_by: The task in words, with its file and line; named where the fault is not in a file of its own.
         dag_id: Tells the team, where the deployment's teams are known.
         names: What the task and its DAG add to Airflow's names; None when that is not known before the run.
+        retries: Of the task; what it makes questionable is logged, with all other warnings.
 
     Returns:
         The sources.
@@ -38,8 +42,9 @@ def collect_and_check(
     """
     try:
         sources = collect(manifest, folders)
-        check_sources(sources, Images(settings.read_images()) if settings.has_images() else None)
-        faults = [] if names is None else unknown_names(sources, names)
+        images = Images(settings.read_images()) if settings.has_images() else None
+        found = review(sources, images, values=names)
+        faults = list(found.faults)
         if settings.has_teams() and (team := settings.read_teams().get(settings.team_name(dag_id))):
             faults += check_access(sources, team.name)
         if faults:
@@ -49,6 +54,8 @@ def collect_and_check(
             raise
         error.args = (f"{asked_by}: {error}",)
         raise
+    for advice in found.advice(retries):
+        log.warning("%s: %s", asked_by, advice)
     return sources
 
 

@@ -102,7 +102,9 @@ class KubernetesJobOperator(BaseOperator):
 
         asked_by = f"{self._defined_at}: task {self.task_id}" if self._defined_at else f"task {self.task_id}"
         check_cluster(self.cluster, asked_by)
-        sources = collect_and_check(self.manifest, self._folders(), asked_by, self.dag_id, self._names())
+        sources = collect_and_check(
+            self.manifest, self._folders(), asked_by, self.dag_id, self._names(), self.retries or 0
+        )
         if self.result_from:
             from cronlift.airflow.xcoms import is_mapped_over
 

@@ -33,10 +33,9 @@ def render_manifest(
         ManifestError: See `cronlift.job.template.render`.
         SettingsError: The deployment's images are malformed.
     """
-    known = (
-        template_context(context, settings.team_name(identity.dag_id)) | dict(values) | {"job_name": job_name(identity)}
-    )
-    return render(sources, known, Images(settings.read_images() if settings.has_images() else {}))
+    known = template_context(context, settings.team_name(identity.dag_id))
+    images = Images(settings.read_images() if settings.has_images() else {})
+    return render(sources, known, images, values=values, job_name=job_name(identity))
 
 
 def render_values(values: Mapping[str, Any], context: Mapping[str, Any], identity: TaskIdentity) -> dict[str, Any]:
