@@ -29,7 +29,7 @@ GOOD = {
         job="  completionMode: Indexed\n  completions: 3\n  parallelism: 3",
     ),
     "companions": manifest(
-        "echo $GREETING; echo token of ${#TOKEN} characters; echo kept > /scratch/file",
+        "echo $GREETING; echo token of $(echo -n $TOKEN | wc -c) characters; echo kept > /scratch/file",
         pod="      volumes:\n        - {name: scratch, persistentVolumeClaim: {claimName: '{{ job_name }}-scratch'}}",
         more=COMPANION_USE,
     ) + COMPANIONS,
@@ -91,7 +91,7 @@ def runs(airflow: Airflow, scratch_dag_maker) -> Iterator[tuple[Finished, Finish
     """Run both DAGs side by side."""
     good, bad = scratch_dag_maker(), scratch_dag_maker()
     for path, body in (("/variables", {"key": "demo__e2e_token", "value": "hunter2hunter2"}),
-                       ("/pools", {"name": "e2e_pool", "slots": 2})):  # fmt: skip
+                       ("/pools", {"name": "e2e_pool", "slots": 2, "include_deferred": True})):  # fmt: skip
         try:
             airflow.post(path, body)
         except ApiError as error:
