@@ -4,6 +4,7 @@ import asyncio
 import json
 
 import pytest
+import yaml
 from aiohttp import web
 from click.testing import CliRunner
 
@@ -67,6 +68,13 @@ def test_a_job_is_found_however_it_is_written(team, kind):
     (team / "jobs" / "a.yaml").unlink()
     write(team, f"{kind}\n", "b")
     assert "jobs/b.yaml" in run("jobs")[2]
+
+
+@pytest.mark.parametrize("name", ["b.yml", "b.json", "b.yaml.j2"])
+def test_a_job_is_found_in_every_kind_of_file_that_a_dag_may_name(team, name):
+    text = json.dumps(yaml.safe_load(MANIFEST)) if name.endswith("json") else MANIFEST
+    (team / "jobs" / name).write_text(text)
+    assert run("jobs") == (0, f"✓ jobs/a.yaml\n✓ jobs/{name}\n", "")
 
 
 def test_folder_without_a_manifest_is_wrong_usage(tmp_path):

@@ -96,3 +96,15 @@ def test_airflows_names_are_those_of_its_context():
     )
     theirs = {each.target.id for each in context.body if isinstance(each, ast.AnnAssign)}
     assert theirs == CONTEXT_NAMES | ABSENT_NAMES
+
+
+def test_name_that_never_returns_is_refused_before_the_run():
+    (fault,) = unknown_names(sources("a\n{{ prev_start_date_success }}"))
+    assert fault.where == "a.yaml:2"
+    assert "cannot be read where manifests are rendered" in fault.what
+    assert "logical_date" in fault.cure
+
+
+def test_no_nearest_name_is_told_when_none_is_near():
+    (fault,) = unknown_names(sources("{{ action }}"))
+    assert "Did you mean" not in fault.cure

@@ -10,7 +10,7 @@ import click
 
 from cronlift.airflow import settings
 from cronlift.errors import ManifestError, SettingsError
-from cronlift.job.sources import Sources, collect
+from cronlift.job.sources import FILE_SUFFIXES, Sources, collect
 
 PAIR = "NAME=VALUE"
 _JOB = re.compile(r"""(^|[{,])\s*["']?kind["']?\s*:\s*["']?Job\b""")
@@ -51,8 +51,8 @@ def manifests_in(path: Path, folders: Sequence[Path] = ()) -> list[Path]:
     """
     if path.is_file():
         return [path]
-    files = (each for suffix in ("*.yaml", "*.yml") for each in path.rglob(suffix))
-    found = sorted(each for each in files if _is_manifest(each))
+    files = (each for suffix in FILE_SUFFIXES for each in path.rglob(f"*{suffix}"))
+    found = sorted(each for each in files if each.is_file() and _is_manifest(each))
     parts = {part for each in found for part in _parts_of(each, folders)}
     return [each for each in found if each.resolve() not in parts]
 

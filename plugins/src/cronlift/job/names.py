@@ -27,6 +27,15 @@ CONTEXT_NAMES = frozenset({
 # fmt: on
 # What Airflow knows as a name of its context, but gives to callbacks or to other operators only.
 ABSENT_NAMES = frozenset({"exception", "expanded_ti_count", "reason", "templates_dict", "test_mode", "try_number"})
+# What never returns where manifests are rendered (Airflow 3.3.2), and is refused there.
+HANGING_NAMES = frozenset(
+    {
+        "prev_data_interval_end_success",
+        "prev_data_interval_start_success",
+        "prev_end_date_success",
+        "prev_start_date_success",
+    }
+)
 OWN_NAMES = frozenset({"images", "job_name"})
 # What Jinja gives a meaning of its own inside a block, a loop or a macro.
 _JINJA_NAMES = frozenset({"self", "super", "loop", "caller", "varargs", "kwargs", "true", "false", "none", "not"})
@@ -68,7 +77,7 @@ def names_used(sources: Sources) -> set[str]:
 
 
 def unknown_names(sources: Sources, values: Collection[str] = ()) -> list[ManifestError]:
-    """Find the names that nothing gives: rendering would fail on them, if it comes by.
+    """Find the names that nothing gives, or that never return: rendering would fail on them, if it comes by.
 
     A name that a template sets, or that has a default or a test for being defined, is not among them.
 
@@ -80,7 +89,7 @@ def unknown_names(sources: Sources, values: Collection[str] = ()) -> list[Manife
         One fault a name and template, with its line and the nearest name that exists.
     """
     found = [(place, _names_in(text)) for place, text in _templates(sources)]
-    known = CONTEXT_NAMES | OWN_NAMES | set(values)
+    known = (CONTEXT_NAMES - HANGING_NAMES) | OWN_NAMES | set(values)
     spared = {name for _, names in found for name in names.spared}
     faults = []
     for place, names in found:
@@ -92,8 +101,14 @@ def unknown_names(sources: Sources, values: Collection[str] = ()) -> list[Manife
 
 
 def unknown_name(name: str, known: Collection[str], where: str) -> ManifestError:
-    """Make the fault of a name that nothing gives."""
-    near = difflib.get_close_matches(name, sorted(known), n=1)
+    """Make the fault of a name that nothing gives, or that never returns."""
+    if name in HANGING_NAMES:
+        return ManifestError(
+            f"{name} cannot be read where manifests are rendered (Airflow 3.3.2)",
+            where=where,
+            cure="Use logical_date, data_interval_start or data_interval_end, or pass the value by an XCom.",
+        )
+    near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.75)
     cure = f"Did you mean {near[0]!r}? Otherwise give" if near else "Give"
     if name in ABSENT_NAMES:
         cure = "Airflow gives it to callbacks only; see ti, such as {{ ti.try_number }}. Otherwise give"
