@@ -441,6 +441,18 @@ async def test_result_of_an_attempt_that_failed_is_not_taken(api, life):
     assert (await task).value == "good"
 
 
+async def test_result_of_failed_attempts_does_not_count_against_its_limit(api, life, log):
+    task = asyncio.ensure_future(life(options={"result_from": LOG}, spec={"backoffLimit": 1}).run())
+    job, large = await created(api), "x" * 700_000
+    for suffix, code in (("bad", 1), ("good", 0)):
+        pod = api.run_pod(job, suffix)
+        api.say(pod["metadata"]["name"], "main", f'cronlift-result: "{large}"', suffix)
+        await until(lambda suffix=suffix: any(line.endswith(suffix) for line in log.outputs))
+        api.end_pod(pod, code)
+    api.finish(job)
+    assert (await task).value == large
+
+
 async def test_main_container_speaks_for_its_pod(api, life):
     task = asyncio.ensure_future(life(options={"result_from": LOG}).run())
     pod = api.run_pod(await created(api), containers=("proxy", "main"))
@@ -489,6 +501,16 @@ async def test_failure_is_told_in_order(api, life, log):
     assert told[3:23] == [f"output line {number}" for number in range(10, 30)]
     assert told[23:] == [f"info Event of Pod {name}: BackOff (3 times): restarting"]
     assert api.calls["get logs"] == 1
+
+
+async def test_last_lines_are_fetched_for_a_failure_that_the_tail_cut_off(api, life, log):
+    task = asyncio.ensure_future(life(options={"tail_lines": 1}).run())
+    pod = api.run_pod(await created(api))
+    api.say(pod["metadata"]["name"], "main", "why", "bye")
+    api.end_pod(pod, 3)
+    api.finish(api.job(), "Failed", "BackoffLimitExceeded")
+    await task
+    assert log.outputs == ["... not shown before these lines: 1 (tail_lines=1)", "bye", "why", "bye"]
 
 
 @pytest.mark.parametrize("missing", ["list events", "get logs"])

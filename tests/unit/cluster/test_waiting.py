@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from cronlift.cluster.waiting import Waiting, has_run
+from tests.unit.cluster.fake_api import fault
 
 
 def ago(seconds: float) -> str:
@@ -96,10 +97,8 @@ async def test_api_server_that_is_away_gives_no_reason_to_give_up(make, api):
 
 
 async def test_doubt_costs_one_request_each_so_often(make, api):
-    """News of other Pods must not turn into requests."""
-    labels = {"batch.kubernetes.io/job-name": "a"}
-    running = {"containerStatuses": [{"name": "main", "state": {"running": {}}}]}
-    api.put("pods", {"metadata": {"name": "p", "namespace": "team-demo", "labels": labels}, "status": running})
+    """News of other Pods must not turn into requests while the API server answers nothing of use."""
+    api.answers["list pods"] = lambda: fault(503, "ServiceUnavailable", "away")
     subject = job(9999)
     waiting = make(subject)
     for _ in range(5):

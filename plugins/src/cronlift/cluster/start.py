@@ -118,23 +118,17 @@ class Starter:
             f"Job {namespace}/{name} is left from a run that was deleted and had the same run id, deleting it first"
         )
         await self._client.delete_job(namespace, name, leftover["metadata"]["uid"], foreground=True)
-        await self._found_under(namespace, name, other_than=leftover["metadata"]["uid"])
+        await self._found_under(namespace, name)
 
-    async def _found_under(self, namespace: str, name: str, other_than: str | None = None) -> Json | None:
-        """Return the Job that has the name; wait for one that is being deleted to go, and return None.
-
-        Args:
-            namespace: Where to look.
-            name: The name.
-            other_than: The uid of a Job that was told to go, which may not show it yet.
-        """
+    async def _found_under(self, namespace: str, name: str) -> Json | None:
+        """Return the Job that has the name; wait for one that is being deleted to go, and return None."""
         end = asyncio.get_running_loop().time() + DELETION_SECONDS
         while True:
             try:
                 found = await self._client.get_job(namespace, name)
             except errors.NotFoundError:
                 return None
-            if not found["metadata"].get("deletionTimestamp") and found["metadata"]["uid"] != other_than:
+            if not found["metadata"].get("deletionTimestamp"):
                 return found
             if asyncio.get_running_loop().time() > end or self._is_late():
                 raise errors.JobConflictError(
@@ -156,7 +150,7 @@ class Starter:
                 f"Job {namespace}/{name} of try {labels.get(naming.LABEL_TRY)} still runs, deleting it first"
             )
             await self._client.delete_job(namespace, name, job["metadata"]["uid"], foreground=True)
-            await self._found_under(namespace, name, other_than=job["metadata"]["uid"])
+            await self._found_under(namespace, name)
 
     def _is_late(self) -> bool:
         return self._deadline is not None and datetime.now(UTC) >= self._deadline

@@ -95,7 +95,7 @@ class Waiting:
 
     def patience(self, pods: Sequence[Json]) -> float:
         """Return how long to wait for news: less while there is no Pod, whose absence only the clock tells."""
-        tick = TICK_SECONDS if pods else POD_EXPECTED_SECONDS + 0.5
+        tick = TICK_SECONDS if pods else POD_EXPECTED_SECONDS * 1.05
         if self._timeout is None or self.has_started:
             return tick
         left = self._timeout - self._waited
