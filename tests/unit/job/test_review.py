@@ -1,11 +1,16 @@
 """What is refused while a DAG is parsed, and what is let through."""
 
+import contextlib
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cronlift.errors import ManifestError
+from cronlift.job.limits import Limits
 from cronlift.job.review import check_sources, review
 from cronlift.job.sources import collect
-from cronlift.job.template import Images
+from cronlift.job.template import Images, render
 from tests.unit.job.manifests import GOOD, checked
 
 
@@ -137,3 +142,50 @@ def test_changed_images_are_reviewed_again():
     check_sources(sources, Images({"legacy": "x:1"}))
     with pytest.raises(ManifestError, match="no job image is called 'legacy'"):
         check_sources(sources, Images({"other": "x:1"}))
+
+
+# Statements of Jinja and lines of YAML, which in any order may be anything.
+names = st.sampled_from(
+    ["ds", "params", "conn", "ti", "m", "x", "images.legacy", "job_name", "loop", "'a'", "9", "[1]", "none"]
+)
+ends = st.sampled_from(
+    ["", ".y", "[0]", "()", "(1)", " | join", " | tojson", " | default('x')", " | list", " | int",
+     " is defined", " ~ 1",
+     " * 9", " ** 9", " % 3", " + 1", " - 1", " == 2", " if ds", " if ds else 3", " | map('upper') | list", " | sort"]
+)  # fmt: skip
+expressions = st.builds(lambda name, one, two: f"{name}{one}{two}", names, ends, ends)
+statements = st.sampled_from(
+    ["{{ %s }}", "{% if %s %}", "{% else %}", "{% endif %}", "{% for x in %s %}", "{% endfor %}", "{% set x = %s %}",
+     "{% macro m(x) %}", "{% endmacro %}", "{% block b %}", "{% endblock %}", "{% do %s %}", "{% filter upper %}",
+     "{% endfilter %}", "{% call m(%s) %}",
+     "{% endcall %}", "{# %s #}", "{% raw %}%s{% endraw %}"]
+)  # fmt: skip
+templated = st.builds(lambda statement, expression: statement.replace("%s", expression), statements, expressions)
+lines = st.sampled_from(
+    [
+        "\n",
+        "\n  ",
+        "\n- ",
+        "kind: Job\n",
+        "kind: Secret\n",
+        "stringData:\n  ",
+        "a: ",
+        "&a ",
+        "*a ",
+        "<<: *a\n",
+        "---\n",
+        '"',
+        "[",
+        "}",
+    ]
+)
+pieces = templated | lines | st.just(GOOD)
+
+
+@given(st.lists(pieces, max_size=25).map("".join))
+def test_whatever_the_text_is_a_manifest_error_is_the_worst_at_parse_and_at_run(text):
+    images = Images({"legacy": "x:1"})
+    with contextlib.suppress(ManifestError):
+        sources = collect(text + "\n", [])
+        assert all(each.what for each in review(sources, images, values=()).faults)
+        render(sources, {"ds": "2026-01-01", "params": {"x": [1]}}, images, limits=Limits(seconds=1.0))
