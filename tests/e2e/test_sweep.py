@@ -73,8 +73,8 @@ def of_identity(job: dict[str, Any], identity: TaskIdentity) -> dict[str, Any]:
 
 
 def pods_of(job: str) -> list[str]:
-    found = get("pods", f"--namespace={NAMESPACE}", f"--selector=batch.kubernetes.io/job-name={job}")["items"]
-    return [pod["metadata"]["name"] for pod in found]
+    selector = f"--selector=batch.kubernetes.io/job-name={job}"
+    return kubectl("get", "pods", f"--namespace={NAMESPACE}", selector, "--output=name").split()
 
 
 def fates(report: dict[str, Any]) -> dict[str, str]:
