@@ -244,3 +244,17 @@ async def test_message_about_a_secret_is_never_shown(api, starter, log, monkeypa
     assert all("hunter2" not in f"{error!r} {error} {vars(error)}" for error in everything)
     assert "hunter2" not in log.text()
     assert api.objects["jobs"] == {}
+
+
+async def test_start_waits_as_long_as_the_server_asks(api, starter, monkeypatch):
+    pauses: list[float] = []
+    original = asyncio.sleep
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        await original(0)
+
+    monkeypatch.setattr("cronlift.cluster.start.asyncio.sleep", sleep)
+    api.faults["create jobs"] = [fault(429, "TooManyRequests", "slow down", Retry_After="7")]
+    await starter.start(Objects(job()), IDENTITY)
+    assert 7.0 in pauses

@@ -58,6 +58,7 @@ class Subscription:
 
     def __init__(self, watch: "SharedWatch", name: str) -> None:
         self._watch, self.name, self._changed = watch, name, asyncio.Event()
+        self._pods: list[Json] | None = None
         self._changed.set()
 
     @property
@@ -68,9 +69,11 @@ class Subscription:
     @property
     def pods(self) -> list[Json]:
         """The Job's Pods as last seen, oldest first; Pods that are gone are not among them."""
-        names = self._watch.pods_of.get(self.name, ())
-        pods = [self._watch.pods.store[each] for each in names if each in self._watch.pods.store]
-        return sorted(pods, key=lambda pod: (pod["metadata"].get("creationTimestamp") or "", pod["metadata"]["name"]))
+        if self._pods is None:  # a Job may have thousands, and several readers between two changes
+            store = self._watch.pods.store
+            self._pods = [store[each] for each in self._watch.pods_of.get(self.name, ()) if each in store]
+            self._pods.sort(key=lambda pod: (pod["metadata"].get("creationTimestamp") or "", pod["metadata"]["name"]))
+        return self._pods
 
     async def warnings(self, since: float) -> list[Json]:
         """Return the events that warn about the Job, oldest first; see `JobEvents.of`."""
@@ -78,6 +81,7 @@ class Subscription:
 
     def notify(self) -> None:
         """Wake whoever waits for a change."""
+        self._pods = None
         self._changed.set()
 
     async def wait(self, timeout_seconds: float | None = None) -> bool:
