@@ -119,6 +119,12 @@ async def test_result_of_an_earlier_try_is_removed(supervisor, try_number, asked
     assert [type(message) for message in supervisor.messages] == asked
 
 
+async def test_result_of_an_earlier_try_that_stays_is_a_warning(supervisor, caplog):
+    supervisor.faults = [answer(500)]
+    await forget_result(task_instance(try_number=2))
+    assert "may still be there" in caplog.text
+
+
 @pytest.mark.parametrize(("expand", "mapped"), [("values=a.output", True), ("values=[{'a': 1}]", False)])
 def test_task_that_others_expand_over_is_known(parse, expand, mapped):
     bag = parse(f"""

@@ -63,10 +63,15 @@ async def push_result(task_instance: Any, value: Any, *, mapped_over: bool = Fal
 async def forget_result(task_instance: Any) -> None:
     """Remove the result of an earlier try, or later tasks would read it when this one leaves none.
 
-    Needed from the second try on, of tasks that start in the triggerer: two questions to the triggerer's supervisor.
+    Needed from the second try on, of tasks that start in the triggerer: two questions to the triggerer's supervisor. A
+    failure is logged; the task goes on.
     """
-    if task_instance.try_number > 1:
+    if task_instance.try_number < 2:
+        return
+    try:
         await asyncio.to_thread(_delete, _key(task_instance))
+    except Exception as error:
+        log.warning("The result of an earlier try may still be there: %s: %s", type(error).__name__, error)
 
 
 def is_mapped_over(task: Any) -> bool:
