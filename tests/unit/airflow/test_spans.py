@@ -82,6 +82,12 @@ def test_job_that_was_never_seen_to_end_ends_now(exported):
     assert seconds(span.end_time) >= before.replace(microsecond=0)
 
 
+@pytest.mark.parametrize("job", [{}, {"metadata": None}, {"metadata": {"namespace": "team-demo"}}])
+def test_job_that_never_was_has_no_span(exported, job):
+    job_span(task_instance(), job, "failed", "the manifest is wrong")
+    assert exported.get_finished_spans() == ()
+
+
 def test_run_that_is_not_sampled_has_no_span(exported):
     """The DAG run decides for all of its spans."""
     job_span(task_instance(flags="00"), JOB, "succeeded", "")
@@ -104,7 +110,7 @@ def test_nothing_is_recorded_where_traces_are_off(exported, monkeypatch):
 
 
 def test_fault_is_a_warning_and_no_exception(exported, caplog):
-    job_span(task_instance(), {"metadata": {"creationTimestamp": "yesterday"}}, "succeeded", "")
+    job_span(task_instance(), {"metadata": {"name": "a", "creationTimestamp": "yesterday"}}, "succeeded", "")
     assert [record.getMessage() for record in caplog.records] == ["Cannot record the span of a Job"]
 
 

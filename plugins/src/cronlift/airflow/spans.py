@@ -28,12 +28,13 @@ def job_span(task_instance: Any, job: Mapping[str, Any], outcome: str, message: 
 
     Args:
         task_instance: Airflow's; its trace context becomes the parent.
-        job: The Job as last seen. Times that it lacks are taken as now.
+        job: The Job as last seen. Times that it lacks are taken as now; without a name, there was none, and no span.
         outcome: "succeeded" or "failed".
         message: Why it failed; empty otherwise.
     """
     try:
-        if conf.getboolean("traces", "otel_on", fallback=False):
+        created = bool((job.get("metadata") or {}).get("name"))
+        if created and conf.getboolean("traces", "otel_on", fallback=False):
             _record(task_instance, job, outcome, message)
     except Exception:
         log.warning("Cannot record the span of a Job", exc_info=True)
