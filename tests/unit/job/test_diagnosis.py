@@ -74,6 +74,13 @@ def test_only_what_cannot_pass_is_fatal(waiting, age, fatal):
     assert diagnose([pod(waiting=waiting, age_seconds=age)], [], NOW).fatal is fatal
 
 
+@pytest.mark.parametrize(("age", "fatal"), [(4, False), (6, True)])
+def test_grace_of_a_missing_image_can_be_shorter(age, fatal):
+    found = diagnose([pod(waiting=("ErrImagePull", "not found"), age_seconds=age)], [], NOW, image_grace_seconds=5.0)
+    assert found.fatal is fatal
+    assert "gives up after 5 s" in found.advice
+
+
 def test_healthy_pod_needs_no_diagnosis():
     assert diagnose([pod(statuses=[{"name": "main", "state": {"running": {}}}])], [], NOW) is None
     assert diagnose([], [], NOW) is None
