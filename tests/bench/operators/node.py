@@ -29,6 +29,16 @@ done
 """Prints uid, nanoseconds of CPU and bytes of anonymous memory, with cgroups of either version: the same on a bare node
 and inside kind's."""
 
+PROCESSES_SCRIPT = r"""
+for folder in $(find /sys/fs/cgroup -type d \( -name "*pod$1" -o -name "*pod$(echo "$1" | tr - _).slice" \) 2>/dev/null)
+do
+  find "$folder" -name cgroup.procs -exec cat {} +
+done | sort -u | while read -r pid; do
+  sed -n 's/^RssAnon:[[:space:]]*\([0-9]*\) kB/\1/p' "/proc/$pid/status" 2>/dev/null
+done
+"""
+"""Prints KiB of anonymous memory of each process of a pod."""
+
 
 @dataclass(frozen=True)
 class Usage:
@@ -64,13 +74,8 @@ class AirflowPods:
 
     def usage(self) -> dict[str, Usage]:
         """Return what each component has used; pods of one component are added up."""
-        cluster = choose()
-        node = ["docker", "exec", "cronlift-control-plane"] if cluster.name == "kind" else []
-        done = subprocess.run(
-            [*node, "sh", "-c", READ_SCRIPT, "sh", *self.components], capture_output=True, text=True, check=True
-        )
         found = dict.fromkeys(COMPONENTS, Usage(0.0, 0))
-        for line in done.stdout.splitlines():
+        for line in _on_node(READ_SCRIPT, *self.components):
             uid, cpu, memory = line.split()
             if int(cpu) == 0:
                 raise AssertionError(f"The pod of {self.components[uid]} ({uid}) is gone: it was replaced meanwhile")
@@ -78,6 +83,20 @@ class AirflowPods:
             found[self.components[uid]] = Usage(before.cpu_seconds + int(cpu) / 1e9, before.memory_bytes + int(memory))
         return found
 
+    def processes_mib(self, component: str) -> list[float]:
+        """Return the anonymous memory of each process of a component, the largest first, those below 5 MiB left out."""
+        uids = [uid for uid, of in self.components.items() if of == component]
+        sizes = [int(line) / 1024 for uid in uids for line in _on_node(PROCESSES_SCRIPT, uid)]
+        return sorted((round(size, 1) for size in sizes if size > 5), reverse=True)
+
     def cpu_seconds(self) -> float:
         """Return the CPU that all of them together have used."""
         return sum(usage.cpu_seconds for usage in self.usage().values())
+
+
+def _on_node(script: str, *arguments: str) -> list[str]:
+    """Run a script where the pods are: here, or in kind's node."""
+    cluster = choose()
+    node = ["docker", "exec", "cronlift-control-plane"] if cluster.name == "kind" else []
+    done = subprocess.run([*node, "sh", "-c", script, "sh", *arguments], capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()

@@ -123,7 +123,8 @@ def _memory(cases: Cases) -> list[str]:
         "### Memory of waiting tasks",
         "",
         f"Triggerer: {case['triggerer_mib_before']:g} MiB before, {case['triggerer_mib_waiting']:g} MiB with "
-        f"{case['tasks']} running Jobs of one DAG: {case['mib_per_waiting_task']:.2f} MiB a task.",
+        f"{case['tasks']} running Jobs of one DAG: {case['mib_per_waiting_task']:.2f} MiB a task. Its processes: "
+        f"{_list(case['triggerer_processes_mib_before'])} before, {_list(case['triggerer_processes_mib_waiting'])} then.",
     ]
 
 
@@ -137,6 +138,10 @@ def _reasons(cases: Cases) -> list[str]:
         return []
     lines = ["", "### Why tasks failed, in Airflow's words", ""]
     return lines + [f"- {TITLES[who]}, {number} times: `{reason}`" for (who, reason), number in sorted(found.items())]
+
+
+def _list(values: list[float]) -> str:
+    return ", ".join(f"{value:.0f}" for value in values) + " MiB"
 
 
 def _seconds(value: float | None, digits: int) -> str:

@@ -155,7 +155,8 @@ GOOD = [
     case("50", STOCK_JOB, wall_seconds=70.0, cpu_seconds_per_task=1.6, requests_per_task=7.0, log_streams_per_task=1.0,
          starts=[20.0], ends=[12.0], failed=20, requests={"get jobs": 100}),
     case("1", OURS, wall_seconds=6.0, starts=[1.5, 1.9], ends=[0.5], tasks=950),
-    case("memory", OURS, mib_per_waiting_task=0.2, tasks=100, triggerer_mib_before=200, triggerer_mib_waiting=220),
+    case("memory", OURS, mib_per_waiting_task=0.2, tasks=100, triggerer_mib_before=200, triggerer_mib_waiting=220,
+         triggerer_processes_mib_before=[100.0, 100.0], triggerer_processes_mib_waiting=[100.0, 120.0]),
 ]  # fmt: skip
 
 
