@@ -158,7 +158,8 @@ class FakeNodes:
     def _why_not_ready(self) -> str | None:
         if self._kwok is None or self._kwok.poll() is not None:
             raise CiError(f"kwok ended: {LOG.read_text(errors='replace').strip().splitlines()[-1:]} (see {LOG})")
-        ready = [each for each in get("nodes", f"--selector={LABEL}")["items"] if _is_ready(each)]
+        found = get("nodes", f"--selector={LABEL}") or {"items": []}
+        ready = [each for each in found["items"] if _is_ready(each)]
         return None if len(ready) == self._count else f"{self._count - len(ready)} fake nodes to be ready"
 
 

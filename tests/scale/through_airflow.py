@@ -151,7 +151,7 @@ def _platform(shape: Shape) -> Iterator[None]:
 
 @contextmanager
 def _ground(airflow: Airflow, shape: Shape) -> Iterator[Ground]:
-    if get("resourcequota", f"--namespace={NAMESPACE}")["items"]:
+    if _items("resourcequota", f"--namespace={NAMESPACE}"):
         raise CiError(
             f"Namespace {NAMESPACE} has a ResourceQuota, which would be measured: remove `quota` in teams.yaml"
         )
@@ -290,7 +290,7 @@ def _triggerer_mib(pods: AirflowPods) -> float:
 
 def _restarts() -> int:
     where = (f"--namespace={release.NAMESPACE}", "--selector=app.kubernetes.io/component=triggerer")
-    statuses = [status for pod in get("pods", *where)["items"] for status in pod["status"]["containerStatuses"]]
+    statuses = [status for pod in _items("pods", *where) for status in pod["status"]["containerStatuses"]]
     return sum(int(status["restartCount"]) for status in statuses)
 
 
@@ -298,7 +298,12 @@ def _clear() -> None:
     """Delete the Jobs while kwok still takes their Pods away."""
     where = (f"--namespace={NAMESPACE}", f"--selector={MARK}=scale")
     kubectl("delete", "jobs", *where, "--cascade=background", "--wait=false", timeout_seconds=180)
-    wait_for(lambda: not get("pods", *where)["items"], "end of the fake Pods", 180)
+    wait_for(lambda: not _items("pods", *where), "end of the fake Pods", 180)
+
+
+def _items(kind: str, *words: str) -> list[dict[str, Any]]:
+    found = get(kind, *words)
+    return list(found["items"]) if found else []
 
 
 def _revision() -> int:
