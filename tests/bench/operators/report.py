@@ -118,13 +118,14 @@ def _memory(cases: Cases) -> list[str]:
     if not found:
         return []
     case = found[-1]
+    before, then = (_list(case[f"triggerer_processes_mib_{when}"]) for when in ("before", "waiting"))
     return [
         "",
         "### Memory of waiting tasks",
         "",
         f"Triggerer: {case['triggerer_mib_before']:g} MiB before, {case['triggerer_mib_waiting']:g} MiB with "
         f"{case['tasks']} running Jobs of one DAG: {case['mib_per_waiting_task']:.2f} MiB a task. Its processes: "
-        f"{_list(case['triggerer_processes_mib_before'])} before, {_list(case['triggerer_processes_mib_waiting'])} then.",
+        f"{before} before, {then} then.",
     ]
 
 
