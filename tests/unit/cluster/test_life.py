@@ -485,7 +485,8 @@ async def test_failure_is_told_in_order(api, life, log):
     name = pod["metadata"]["name"]
     api.say(name, "main", *(f"line {number}" for number in range(30)))
     event = {"involvedObject": {"kind": "Pod", "name": name}, "reason": "BackOff", "message": "restarting", "count": 3}
-    api.events = [event, {**event, "involvedObject": {"kind": "Pod", "name": "another"}, "reason": "Other"}]
+    other = {**event, "involvedObject": {"kind": "Pod", "name": "another"}, "reason": "Other"}
+    api.events = [{**event, "reason": "Started"}, event, other]
     pod["status"]["containerStatuses"][1]["name"] = "proxy"
     api.end_pod(pod, 3, message="no input file")
     ended = api.objects["pods"][("team-demo", name)]

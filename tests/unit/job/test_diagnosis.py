@@ -81,6 +81,11 @@ def test_grace_of_a_missing_image_can_be_shorter(age, fatal):
     assert "gives up after 5 s" in found.advice
 
 
+def test_kubelet_that_is_busy_is_no_fault_of_the_manifest():
+    busy = ("CreateContainerConfigError", "failed to sync configmap cache: timed out waiting for the condition")
+    assert diagnose([pod(waiting=busy)], [], NOW) is None
+
+
 def test_healthy_pod_needs_no_diagnosis():
     assert diagnose([pod(statuses=[{"name": "main", "state": {"running": {}}}])], [], NOW) is None
     assert diagnose([], [], NOW) is None

@@ -11,6 +11,8 @@ from cronlift.job.loglines import moment_of, parse_line
 
 # The newest failed Pods tell the most, and a Job may have thousands.
 MOST_PODS, MOST_FINDINGS, MOST_EVENTS = 3, 10, 8
+# What every Pod goes through says nothing of a failure.
+_ROUTINE = {"Scheduled", "Pulling", "Pulled", "Created", "Started"}
 LAST_LINES = 20
 LAST_LINES_BYTES = 64 * 1024
 
@@ -72,6 +74,7 @@ async def _write_events(client: KubernetesClient, log: TaskLog, pod: Json) -> No
         events = await client.list_events(namespace, "Pod", name)
     except errors.ClusterError:
         return  # a right that is missing, say; the events only add to what is known
-    for event in events[-MOST_EVENTS:]:
+    telling = [event for event in events if event.get("reason") not in _ROUTINE]
+    for event in telling[-MOST_EVENTS:]:
         count = f" ({event['count']} times)" if (event.get("count") or 1) > 1 else ""
         log.info(f"Event of Pod {name}: {event.get('reason')}{count}: {event.get('message')}")

@@ -14,6 +14,8 @@ IMAGE_GRACE_SECONDS = 300.0
 _IMAGE_REASONS = {"ErrImagePull", "ImagePullBackOff", "RegistryUnavailable", "ImageInspectError"}
 _IMAGE_NEVER = {"InvalidImageName", "ErrImageNeverPull"}
 _CREATE_REASONS = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
+# "failed to sync configmap cache: timed out": the kubelet is busy, and the object is there.
+_BUSY_KUBELET = "failed to sync "
 _SIGNALS = {129: "SIGHUP", 130: "SIGINT", 134: "SIGABRT", 137: "SIGKILL", 139: "SIGSEGV", 143: "SIGTERM"}
 
 
@@ -144,7 +146,7 @@ def _container(pod: Mapping[str, Any]) -> Diagnosis | None:
     for each in _statuses(pod):
         waiting = (each.get("state") or {}).get("waiting") or {}
         reason, message = waiting.get("reason"), waiting.get("message") or ""
-        if reason in _CREATE_REASONS:
+        if reason in _CREATE_REASONS and not message.startswith(_BUSY_KUBELET):
             return Diagnosis(
                 f"Container {each['name']} cannot be created ({reason}): {message}",
                 "Create the ConfigMap or Secret that it names, or correct the name; Kubernetes tries again by itself.",
