@@ -36,9 +36,7 @@ from cronlift.job.template import Images, render
 @click.option("--task", "task_id", default="task", show_default=True, help="Task id of the pretended run.")
 @click.option("--date", type=click.DateTime(), help="Logical date of the pretended run, in UTC; now by default.")
 @click.option("--param", "params", multiple=True, metavar=PAIR, help="One of {{ params }}, JSON or text; repeatable.")
-@click.option(
-    "--value", "values", multiple=True, metavar=PAIR, help="One of the task's values, likewise; repeatable."
-)
+@click.option("--value", "values", multiple=True, metavar=PAIR, help="One of the task's values, likewise; repeatable.")
 @click.option("--image", "images", multiple=True, metavar=PAIR, help="One of {{ images }}; repeatable.")
 @click.option("--namespace", default="team", show_default=True, help="Namespace of the team.")
 @click.option("--show-secrets", is_flag=True, help="Show the values of environment variables and Secrets.")
