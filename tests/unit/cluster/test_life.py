@@ -538,11 +538,29 @@ async def test_job_with_many_failed_pods_is_explained_by_the_newest(api, life, l
     assert "error ... and 10 more like these" in log.lines
 
 
+async def test_failed_pod_that_the_job_controller_deleted_is_still_explained(api, life, log):
+    """It does so with a Pod that restarts its containers, when they failed too often."""
+    task = asyncio.ensure_future(life(options={"logs": False}).run())
+    job = await created(api)
+    pod = api.run_pod(job)
+    waiting = {"state": {"waiting": {"reason": "CrashLoopBackOff"}}, "restartCount": 1}
+    failed = {"name": "main", "lastState": {"terminated": {"exitCode": 7, "reason": "Error"}}, **waiting}
+    pod["status"]["containerStatuses"] = [failed]
+    api.put("pods", pod)
+    await until(lambda: any("ends again and again" in line for line in log.lines))
+    api.remove("pods", "team-demo", pod["metadata"]["name"])
+    api.finish(job, "Failed", "BackoffLimitExceeded", "it failed")
+    assert "exit code 7" in (await task).message
+
+
 async def test_job_that_failed_without_a_pod_is_explained_by_its_events(api, life, log):
-    api.events = [{"reason": "FailedCreate", "message": "exceeded quota"}]
+    api.events = [
+        {"reason": "SuccessfulCreate", "message": "Created pod: a"},
+        {"reason": "FailedCreate", "message": "exceeded quota"},
+    ]
     task = asyncio.ensure_future(life().run())
     api.finish(await created(api), "Failed", "DeadlineExceeded")
-    assert "Event FailedCreate: exceeded quota" in (await task).message
+    assert (await task).message.endswith("; Event FailedCreate: exceeded quota")
 
 
 # Logs on demand -------------------------------------------------------------------------------------------------------

@@ -419,7 +419,7 @@ async def test_only_the_newest_start_of_a_container_gives_a_result(api, make, re
 
 
 async def test_flood_of_output_costs_little_memory(api, make):
-    """20 MB; five times as much takes as little memory, see plugins/README.md."""
+    """20 MB; 100 MB took as little memory when that was measured."""
     pods, output = Pods("p"), Counted()
     seconds = (f"2026-01-01T03:{second // 60:02}:{second % 60:02}" for second in range(200))
     api.outputs[("p", "main")].flood = (

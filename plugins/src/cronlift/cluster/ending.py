@@ -10,6 +10,8 @@ from cronlift.cluster.results import Results
 from cronlift.job.conditions import Outcome, Verdict
 
 MOST_JOB_EVENTS = 5
+# What every Job goes through, and what its condition says already.
+_ROUTINE = {"SuccessfulCreate", "SuccessfulDelete", "Completed", "BackoffLimitExceeded"}
 # The one failure that says of itself that trying again is pointless: somebody wrote a rule for it.
 _FINAL_REASON = "PodFailurePolicy"
 
@@ -71,4 +73,5 @@ class Ending:
             events = await self._client.list_events(namespace, "Job", name)
         except errors.ClusterError:
             return []  # they only add to what is known
-        return [f"Event {each.get('reason')}: {each.get('message')}" for each in events[-MOST_JOB_EVENTS:]]
+        telling = [each for each in events if each.get("reason") not in _ROUTINE]
+        return [f"Event {each.get('reason')}: {each.get('message')}" for each in telling[-MOST_JOB_EVENTS:]]

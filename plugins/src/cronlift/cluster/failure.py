@@ -36,21 +36,24 @@ async def report_failure(
         log.error(finding)
     if len(findings) > MOST_FINDINGS:
         log.error(f"... and {len(findings) - MOST_FINDINGS} more like these")
-    failed = [pod for pod in pods if _failed_containers(pod) or (pod.get("status") or {}).get("phase") == "Failed"]
+    failed = [pod for pod in pods if failed_containers(pod) or (pod.get("status") or {}).get("phase") == "Failed"]
     if with_lines:
         for pod in failed[-MOST_PODS:]:
-            for container in _failed_containers(pod):
+            for container in failed_containers(pod):
                 await _write_last_lines(client, log, pod, container)
     for pod in failed[-MOST_PODS:]:
         await _write_events(client, log, pod)
     return findings
 
 
-def _failed_containers(pod: Json) -> list[str]:
+def failed_containers(pod: Json) -> list[str]:
+    """Return the names of a Pod's containers that failed, now or before their last restart."""
     return [
         name
         for name, status in container_statuses(pod)
-        if ((status.get("state") or {}).get("terminated") or {}).get("exitCode", 0) != 0
+        if any(
+            ((status.get(key) or {}).get("terminated") or {}).get("exitCode", 0) != 0 for key in ("state", "lastState")
+        )
     ]
 
 
@@ -58,6 +61,8 @@ async def _write_last_lines(client: KubernetesClient, log: TaskLog, pod: Json, c
     namespace, name = pod["metadata"]["namespace"], pod["metadata"]["name"]
     try:
         content = await client.read_log(namespace, name, container, lines=LAST_LINES, limit_bytes=LAST_LINES_BYTES)
+    except errors.NotFoundError:
+        return
     except errors.ClusterError as error:
         log.info(f"The last lines of container {container} of Pod {name} cannot be read: {error}")
         return

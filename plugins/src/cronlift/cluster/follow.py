@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from cronlift import errors
 from cronlift.cluster.client import Json, KubernetesClient
 from cronlift.cluster.container_log import container_statuses
+from cronlift.cluster.failure import failed_containers
 from cronlift.cluster.logs import JobLogs
 from cronlift.cluster.metrics import DETECTION_SECONDS, START_SECONDS, Metrics
 from cronlift.cluster.options import LifeOptions, TaskLog
@@ -23,6 +24,8 @@ from cronlift.job.result import gives_list
 # After the Job's end, how long to wait for the last news of its Pods before their logs are taken as they are.
 LAST_NEWS_SECONDS = 5.0
 LATE_DRAIN_SECONDS = 3.0
+# Failed Pods that are kept in mind to explain a failure.
+REMEMBERED_PODS = 10
 # How long to go on asking whether a Job that the watch calls gone is really gone: no answer is no verdict.
 CONFIRM_SECONDS = 3600.0
 
@@ -63,6 +66,7 @@ class Following:
         self._uid: str = started.job["metadata"]["uid"]
         self._job = f"{started.job['metadata']['namespace']}/{started.job['metadata']['name']}"
         self._pods_seen: set[str] = set()
+        self._failed: dict[str, Json] = {}
         self._waiting = Waiting(
             client,
             subscription.warnings,
@@ -87,6 +91,12 @@ class Following:
         if self._logs is not None:
             await self._logs.drain()
         return verdict
+
+    def pods(self) -> list[Json]:
+        """Return the Job's Pods, oldest first, with those that failed and are gone: the Job controller deletes some."""
+        pods = self._subscription.pods
+        present = {pod["metadata"]["name"] for pod in pods}
+        return [pod for name, pod in self._failed.items() if name not in present] + pods
 
     async def stop(self) -> None:
         """Stop reading logs, whatever happened."""
@@ -150,6 +160,11 @@ class Following:
         """Take note of Pods before they are gone."""
         pods = self._subscription.pods
         self._pods_seen.update(pod["metadata"]["name"] for pod in pods)
+        for pod in pods:
+            if failed_containers(pod):
+                self._failed[pod["metadata"]["name"]] = pod
+        while len(self._failed) > REMEMBERED_PODS:
+            del self._failed[next(iter(self._failed))]
         if self.results is not None:
             self.results.look(pods)
         had_started = self._waiting.has_started

@@ -116,7 +116,7 @@ class JobLife:
         try:
             verdict = await following.to_the_end()
             ending = Ending(self._client, self._log, f"{self.namespace}/{self.name}", self._options, following.results)
-            result = await ending.conclude(verdict, subscription.job or {}, subscription.pods)
+            result = await ending.conclude(verdict, subscription.job or {}, following.pods())
             await self._removal.tidy(subscription.job, result.outcome)
             return result
         finally:
