@@ -134,6 +134,7 @@ class JobTrigger(BaseTrigger):
             self.log.info("The task goes on in another triggerer, and its Job with it")
             return
         await self._life.kill()
+        self._record_span(JobEvent("failed", self._job_reference(), "the task was stopped"))
 
     async def _run_job(self) -> "Result":
         # aiohttp takes 0.4 s to import, which all triggers would wait for.
@@ -289,5 +290,5 @@ def _make_hub() -> "Hub":
     from cronlift.cluster.hub import Hub
 
     clusters = settings.read_clusters()
-    configs = {name: partial(load_kubeconfig, each.kubeconfig, each.context) for name, each in clusters.items()}
+    configs = {name: partial(load_kubeconfig, each.kubeconfig, each.context or None) for name, each in clusters.items()}
     return Hub(configs=configs, metrics=AirflowMetrics())
