@@ -108,3 +108,7 @@ def test_name_that_never_returns_is_refused_before_the_run():
 def test_no_nearest_name_is_told_when_none_is_near():
     (fault,) = unknown_names(sources("{{ action }}"))
     assert "Did you mean" not in fault.cure
+
+
+def test_constant_expression_that_fails_is_no_matter_of_names():
+    assert unknown_names(sources("{{ ds }}{{ 'a'.y ~ 1 }}{{ 1 / 0 ~ 2 }}")) == []

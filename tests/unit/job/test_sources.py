@@ -52,11 +52,13 @@ def test_template_that_may_be_missing_is_left_out(folder):
         ("jobs/a.yaml", "a: 1\nb: {{ ds\n", ["jobs/a.yaml:2", "Jinja syntax error", "{% raw %}"]),
         ("jobs/a.yaml", "x\n{% if ds %}\ny", ["jobs/a.yaml", "Jinja syntax error"]),
         ("jobs/a.yaml", "{{ ds | nofilter }}", ["jobs/a.yaml:1", "nofilter"]),
+        ("jobs/a.yaml", "{{ 1 if 'a'.y else 2 }}", ["jobs/a.yaml: an expression fails", "no attribute 'y'"]),
         ("jobs/a.yaml", "{% include 'jobs/none.yaml' %}", ["'jobs/none.yaml', which jobs/a.yaml refers to"]),
         ("jobs/a.yaml", "{% include params.name %}", ["computed name", "literal"]),
         ("jobs/a.yaml", "x" * (TOTAL_LIMIT_BYTES + 1), ["more than the", "volume"]),
     ],
-    ids=["missing", "parent", "absolute", "open expression", "open block", "filter", "include", "computed", "large"],
+    ids=["missing", "parent", "absolute", "open expression", "open block", "filter",
+         "constant", "include", "computed", "large"],
 )  # fmt: skip
 def test_fault_is_named_with_its_place_and_cure(folder, manifest, source, words):
     write(folder, a=source)

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from jinja2 import nodes
-from jinja2.meta import find_undeclared_variables
+from jinja2.meta import TrackingCodeGenerator
 
 from cronlift.errors import ManifestError
 from cronlift.job.environment import bare_environment
@@ -134,11 +134,16 @@ class _Names:
 
 @lru_cache(maxsize=CACHED_TEMPLATES)
 def _names_in(text: str) -> _Names:
-    tree = bare_environment().parse(text)
+    environment = bare_environment()
+    tree = environment.parse(text)
+    # As `jinja2.meta.find_undeclared_variables`, which would also work constants out, and fail where they do.
+    tracker = TrackingCodeGenerator(environment)
+    tracker.optimizer = None
+    tracker.visit(tree)
     lines: dict[str, int] = {}
     for each in tree.find_all(nodes.Name):
         lines.setdefault(each.name, each.lineno)
-    wanted = find_undeclared_variables(tree) - _JINJA_NAMES
+    wanted = tracker.undeclared_identifiers - _JINJA_NAMES
     return _Names({name: lines.get(name, 1) for name in wanted}, frozenset(_set_names(tree) | _optional_names(tree)))
 
 

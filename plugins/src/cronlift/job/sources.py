@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import TemplateSyntaxError, nodes
+from jinja2 import TemplateError, TemplateSyntaxError, nodes
 from jinja2.meta import find_referenced_templates
 
 from cronlift.errors import ManifestError
@@ -141,6 +141,9 @@ def _references_in(name: str, source: str) -> tuple[tuple[str, ...], tuple[str, 
         raise ManifestError(
             "loops, blocks or an expression are nested too deep", where=name, cure="Take it apart."
         ) from error
+    except TemplateError as error:
+        # Jinja works out what is constant while it compiles; it does not tell the line.
+        raise ManifestError(f"an expression fails: {error}", where=name, cure="Correct the expression.") from error
     if None in references:
         raise ManifestError(
             "a template is included by a computed name, which cannot be found before the run",
