@@ -103,7 +103,7 @@ with DAG("{dag_id}", schedule=None, max_active_tasks=40):
         print("total", sum(numbers))
 
     total(mapped.output)
-    job("from_values", values={{"rows": message.output["rows"], "day": "{{{{{{{{ run_id }}}}}}}}"}})
+    job("from_values", values={{"rows": message.output["rows"], "day": "{{{{ run_id }}}}"}})
     message >> job("from_xcom")
     job("indexed", result_from="termination_message")
     job("companions", log_manifest=True)
