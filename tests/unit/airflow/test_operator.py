@@ -197,18 +197,23 @@ def test_fail_fast_dag_finishes_on_a_worker(parse):
         ("'jobs/a.yaml', values=[1]", ["values is a list"]),
         ("'jobs/a.yaml', values={'ds': 1, 'a b': 2}", ["'ds', which is Airflow's own", "'a b', which is no name"]),
         ("'jobs/name.yaml'", ["jobs/name.yaml:9", "'runid'", "Did you mean 'run_id'"]),
+        ("'jobs/namespace.yaml'", ["jobs/namespace.yaml:3", "'team-billing' is not the team's"]),
+        ("'jobs/account.yaml'", ["jobs/account.yaml:6", "as which Airflow itself acts"]),
         ("'jobs/other.yaml'", ["jobs/other.yaml:9", "'billing__token' is not team 'demo'"]),
     ],
     ids=["missing", "yaml", "jinja", "no job", "image", "secret", "dict", "text", "type", "empty", "no path", "policy",
          "choices", "start timeout", "tail every", "tail lines", "cluster", "values", "value names", "unknown name",
-         "other team's variable"],
+         "other team's namespace", "airflow's account", "other team's variable"],
 )  # fmt: skip
 def test_fault_is_an_import_error_with_place_and_cure(parse, folder, manifest, words):
     secret = "---\napiVersion: v1\nkind: Secret\nmetadata: {name: db}\nstringData:\n  password: hunter2\n"
     files = {
         "bad": "kind: Job\nspec: a: b\n", "jinja": "{{ ds\n", "pod": "kind: Pod\n",
         "image": MANIFEST.replace("images.legacy", "images.ruby"), "secret": MANIFEST + secret,
-        "name": MANIFEST.replace("run_id", "runid"), "other": MANIFEST.replace("run_id", "var.value.billing__token"),
+        "name": MANIFEST.replace("run_id", "runid"),
+        "namespace": MANIFEST.replace("spec:", "metadata: {namespace: team-billing}\nspec:", 1),
+        "account": MANIFEST.replace("    spec:\n", "    spec:\n      serviceAccountName: cronlift-launcher\n"),
+        "other": MANIFEST.replace("run_id", "var.value.billing__token"),
     }  # fmt: skip
     for name, text in files.items():
         (folder / "jobs" / f"{name}.yaml").write_text(text)

@@ -8,6 +8,7 @@ from typing import Any
 from cronlift.airflow import settings
 from cronlift.errors import ManifestError, OperatorArgumentError
 from cronlift.job.access import check_access
+from cronlift.job.ownership import check_ownership
 from cronlift.job.review import review
 from cronlift.job.sources import INLINE_NAME, Sources, collect
 from cronlift.job.template import Images
@@ -47,6 +48,7 @@ def collect_and_check(
         faults = list(found.faults)
         if settings.has_teams() and (team := settings.read_teams().get(settings.team_name(dag_id))):
             faults += check_access(sources, team.name)
+            faults += check_ownership(found.documents, found.places, team.namespace) if not found.faults else []
         if faults:
             raise ManifestError.all_of(faults)
     except ManifestError as error:

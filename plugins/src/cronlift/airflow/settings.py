@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cronlift.errors import SettingsError, TeamError
+from cronlift.job.naming import LAUNCHER_ACCOUNT
 
 DEPLOYMENT_VARIABLE = "CRONLIFT_DEPLOYMENT"
 TEAMS_VARIABLE = "CRONLIFT_TEAMS"
@@ -21,7 +22,6 @@ IMAGES_VARIABLE = "CRONLIFT_JOB_IMAGES"
 CLUSTERS_VARIABLE = "CRONLIFT_CLUSTERS"
 LINKS_VARIABLE = "CRONLIFT_LINKS"
 TEAM_SEPARATOR = "__"
-LAUNCHER_ACCOUNT = "cronlift-launcher"
 JOB_ACCOUNT = "cronlift-job"
 
 

@@ -14,6 +14,7 @@ from cronlift.job.documents import Document, Places
 from cronlift.job.metadata import stamp
 from cronlift.job.naming import TaskIdentity
 from cronlift.job.objects import Objects
+from cronlift.job.ownership import check_ownership
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def build_objects(
     Raises:
         ManifestError: A fault, among them a namespace that is not the team's.
     """
-    faults = check(documents, places) or _check_namespaces(documents, defaults.namespace, places)
+    faults = check(documents, places) or check_ownership(documents, places, defaults.namespace)
     if faults:
         raise ManifestError.all_of(faults)
     source = next(each for each in documents if each.kind == "Job")
@@ -80,15 +81,3 @@ def _default(owner: dict[str, Any], key: str, value: Any) -> None:
     """Fill what is left out, or left empty: to Kubernetes that is the same."""
     if owner.get(key) is None:
         owner[key] = value
-
-
-def _check_namespaces(documents: Sequence[Document], namespace: str, places: Places) -> list[ManifestError]:
-    return [
-        ManifestError(
-            f"namespace {wanted!r} is not the team's, which is {namespace!r}",
-            where=places.of(each, "metadata", "namespace"),
-            cure="Leave the line out: the team's namespace is the default and the only one allowed.",
-        )
-        for each in documents
-        if (wanted := (each.content.get("metadata") or {}).get("namespace", namespace)) != namespace
-    ]
