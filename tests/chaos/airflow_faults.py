@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from ci import release
 from ci.errors import CiError
@@ -122,7 +122,8 @@ def wait_rolled_out() -> None:
     def is_so() -> bool:
         try:
             workloads = get("deployments,statefulsets", f"--namespace={NAMESPACE}")["items"]
-            return all(map(release.is_rolled_out, workloads)) and set(release.login().health().values()) == {"healthy"}
+            with closing(release.login()) as airflow:
+                return all(map(release.is_rolled_out, workloads)) and set(airflow.health().values()) == {"healthy"}
         except CiError:
             return False
 

@@ -33,7 +33,7 @@ SHORT_FORM = (
     Fault("scheduler and API server of Airflow get SIGKILL", airflow_faults.kill("scheduler", "api-server"), SHORT),
     Fault(
         "the Kubernetes API server gets SIGKILL, then Pods are deleted",
-        people_faults.kill_api_server_and_delete_pods, SHORT,
+        people_faults.kill_api_server_and_delete_pods, Shape(seconds=32),
     ),
 )  # fmt: skip
 

@@ -14,7 +14,7 @@ from tests.live.scratch_dag import NAMESPACE
 from tests.live.undo import Undoing, kubectl_words
 
 IN_TEAM = f"--namespace={NAMESPACE}"
-DOWN_SECONDS = 5
+DOWN_SECONDS = 2
 
 
 def delete_pods(ground: Ground) -> Mapping[str, Expected]:
