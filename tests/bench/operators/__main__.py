@@ -5,6 +5,7 @@ that was cut goes on with the block where it stopped. The last run's docs are wr
 """
 
 import argparse
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -97,6 +98,8 @@ def main() -> None:
     parser.add_argument("--image", help="Airflow's image, on the node already; by default that of the working tree")
     options = parser.parse_args()
     if options.action == "run":
+        # Ended from outside, it still brings the platform back.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         content = run_blocks(options.blocks, options.image).content
         print(report.markdown(content))
         if content["complete"]:
