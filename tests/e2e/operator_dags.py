@@ -103,7 +103,7 @@ with DAG("{dag_id}", schedule=None, max_active_tasks=40):
         print("total", sum(numbers))
 
     total(mapped.output)
-    job("from_values", values={{"rows": message.output["rows"], "day": "{{{{ run_id }}}}"}})
+    job("from_values", values={{"result": message.output, "day": "{{{{ run_id }}}}"}})
     message >> job("from_xcom")
     job("indexed", result_from="termination_message")
     job("companions", log_manifest=True)
@@ -113,7 +113,7 @@ with DAG("{dag_id}", schedule=None, max_active_tasks=40):
     job("with_callback", "plain", on_success_callback=say_success)
     job("depends_on_past", "plain", depends_on_past=True, trigger_rule="all_done")
     job("no_logs", "chatty", logs="off")
-    job("queued", start_timeout=timedelta(seconds=5))
+    job("queued", start_timeout=timedelta(seconds=20))
     job("tail", "chatty", tail_lines=3)
     before = job("set_up", "plain").as_setup()
     after = job("tear_down", "plain").as_teardown(setups=before)
@@ -146,7 +146,7 @@ def say_failure(context):
 again = {{"retry_delay": timedelta(seconds=1)}}
 with DAG("{dag_id}", schedule=None, max_active_tasks=40):
     job("never_starts", start_timeout=timedelta(seconds=8), delete_policy="always")
-    job("too_long", execution_timeout=timedelta(seconds=14))
+    job("too_long", execution_timeout=timedelta(seconds=35))
     job("never_again", retries=3, **again)
     job("twice", "fails", retries=1, **again)
     job("policy", "fails", retries=0, on_failure_callback=say_failure)

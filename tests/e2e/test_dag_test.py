@@ -39,7 +39,9 @@ def laptop(kube_config: str, tmp_path: Path) -> dict[str, str]:
     """Return the environment of a laptop that knows the deployment, and its own Airflow folder."""
     triggerer = get("deployment", "cronlift-triggerer", f"--namespace={RELEASE}")
     variables = triggerer["spec"]["template"]["spec"]["containers"][0]["env"]
-    known = {each["name"]: each["value"] for each in variables if each["name"].startswith("CRONLIFT_")}
+    known = {
+        each["name"]: each["value"] for each in variables if each["name"].startswith("CRONLIFT_") and "value" in each
+    }
     home = tmp_path / "airflow"
     home.mkdir()
     database = home / "airflow.db"

@@ -16,13 +16,13 @@ from tests.live.scratch_dag import NAMESPACE, ScratchDag, jobs_of
 from tests.live.waiting import wait_for
 
 RUN_SECONDS = 240
-QUEUE_SECONDS = 7
+QUEUE_SECONDS = 22
 """Longer than the start_timeout of the task that waits."""
 GOOD = {
     "message": manifest("echo '{\"rows\": 3}' > /dev/termination-log"),
     "shards": manifest("echo 'cronlift-result: [{\"shard\": 1},'\necho 'cronlift-result:  {\"shard\": 2}]'"),
     "shard": manifest("echo cronlift-result: {{ shard * 10 }}"),
-    "from_values": manifest("echo rows {{ rows }} of {{ day }}"),
+    "from_values": manifest("echo rows {{ result.rows }} of {{ day }}"),
     "from_xcom": manifest("echo rows {{ ti.xcom_pull('message')['rows'] }}"),
     "indexed": manifest(
         "echo $JOB_COMPLETION_INDEX > /dev/termination-log",
