@@ -16,6 +16,7 @@ from tests.bench.operators.contenders import MARK
 from tests.live.waiting import wait_for
 
 JOB_NAME_LABEL = "batch.kubernetes.io/job-name"
+RESTART_PAUSE_SECONDS = 0.1
 
 
 @dataclass
@@ -68,31 +69,31 @@ class Watch:
     def __init__(self, kind: str, namespace: str) -> None:
         self.kind, self.namespace = kind, namespace
         self.seen: dict[str, Sighting] = {}
-        self._is_watching = threading.Event()
+        self._is_watching, self._is_over = threading.Event(), threading.Event()
+        self._lock = threading.Lock()
 
     def __enter__(self) -> "Watch":
-        fields = "|".join(FIELDS[self.kind]) + r'{"\n"}'
-        self._kubectl = subprocess.Popen(
-            [tool("kubectl"), f"--kubeconfig={KUBECONFIG}", "get", self.kind, f"--namespace={self.namespace}",
-             f"--selector={MARK}", "--watch", "--output-watch-events", f"--output=jsonpath={fields}", "-v=6"],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        self._threads = [threading.Thread(target=read) for read in (self._read_events, self._read_messages)]
-        for thread in self._threads:
-            thread.start()
+        self._kubectl = self._start()
+        self._thread = threading.Thread(target=self._keep_reading)
+        self._thread.start()
         wait_for(self._is_watching.is_set, f"watch of {self.kind}", 30)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._kubectl.terminate()
-        for thread in self._threads:
-            thread.join()
-        self._kubectl.wait()
-        for pipe in (self._kubectl.stdout, self._kubectl.stderr):
-            if pipe:
-                pipe.close()
+        with self._lock:
+            self._is_over.set()
+            self._kubectl.terminate()
+        self._thread.join()
+
+    def _start(self) -> subprocess.Popen[str]:
+        fields = "|".join(FIELDS[self.kind]) + r'{"\n"}'
+        return subprocess.Popen(
+            [tool("kubectl"), f"--kubeconfig={KUBECONFIG}", "get", self.kind, f"--namespace={self.namespace}",
+             f"--selector={MARK}", "--watch", "--output-watch-events", f"--output=jsonpath={fields}", "-v=6"],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
 
     def __len__(self) -> int:
         return len(self.seen)
@@ -101,12 +102,24 @@ class Watch:
         """Return how many have ended."""
         return sum(sighting.ended is not None for sighting in list(self.seen.values()))
 
-    def _read_events(self) -> None:
-        for line in self._kubectl.stdout or ():
-            record(self.seen, line.rstrip("\n"), time.time())
+    def _keep_reading(self) -> None:
+        """Read events; the API server ends a watch that is too slow for a burst, and kubectl ends with it."""
+        while True:
+            with self._kubectl as kubectl:
+                messages = threading.Thread(target=self._read_messages, args=(kubectl,))
+                messages.start()
+                for line in kubectl.stdout or ():
+                    record(self.seen, line.rstrip("\n"), time.time())
+                messages.join()
+            # The new one tells of every object first, so only deletions of the moment between are missed.
+            time.sleep(RESTART_PAUSE_SECONDS)
+            with self._lock:
+                if self._is_over.is_set():
+                    return
+                self._kubectl = self._start()
 
-    def _read_messages(self) -> None:
-        for line in self._kubectl.stderr or ():
+    def _read_messages(self, kubectl: subprocess.Popen[str]) -> None:
+        for line in kubectl.stderr or ():
             # With -v=6 kubectl tells each request: the second is the watch itself, answered when it stands.
             if "watch=true" in line:
                 self._is_watching.set()
