@@ -15,6 +15,7 @@ from airflow.triggers.base import BaseTrigger, TaskFailedEvent, TaskSuccessEvent
 
 from cronlift.airflow import settings
 from cronlift.airflow.identity import identity_of
+from cronlift.airflow.log_delivery import delivered
 from cronlift.airflow.outcome import FINISH_IN_TRIGGERER, JobEvent
 from cronlift.airflow.task_log import TaskLog
 from cronlift.errors import CronliftError, JobFailedError
@@ -120,6 +121,7 @@ class JobTrigger(BaseTrigger):
             ended = JobEvent("failed", self._job_reference(), f"{type(error).__name__}: {error}")
         self._record_span(ended)
         self._ended = True
+        await delivered()
         yield self._event(ended)
 
     async def on_kill(self) -> None:
@@ -135,6 +137,7 @@ class JobTrigger(BaseTrigger):
             return
         await self._life.kill()
         self._record_span(JobEvent("failed", self._job_reference(), "the task was stopped"))
+        await delivered()
 
     async def _run_job(self) -> "Result":
         # aiohttp takes 0.4 s to import, which all triggers would wait for.
