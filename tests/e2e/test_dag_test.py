@@ -43,7 +43,7 @@ def laptop(kube_config: str, tmp_path: Path) -> dict[str, str]:
         each["name"]: each["value"] for each in variables if each["name"].startswith("CRONLIFT_") and "value" in each
     }
     home = tmp_path / "airflow"
-    home.mkdir()
+    (home / "dags" / "jobs").mkdir(parents=True)
     database = home / "airflow.db"
     sqlite3.connect(database).close()
     return {
@@ -58,14 +58,15 @@ def laptop(kube_config: str, tmp_path: Path) -> dict[str, str]:
 
 def test_dag_file_runs_its_jobs_without_a_triggerer(laptop: dict[str, str], tmp_path: Path) -> None:
     """Fact 18: `execute()` comes first, and nobody but a worker ends the task."""
-    (tmp_path / "jobs").mkdir()
-    (tmp_path / "jobs" / "numbers.yaml").write_text(job_manifest("echo 'cronlift-result: [1, 2, 3]'"))
-    (tmp_path / "jobs" / "fails.yaml").write_text(job_manifest("echo no such file; exit 3"))
-    (tmp_path / "dag.py").write_text(DAG)
+    # Airflow 3.3.2 tests a DAG only from its own folder of DAGs.
+    folder = tmp_path / "airflow" / "dags"
+    (folder / "jobs" / "numbers.yaml").write_text(job_manifest("echo 'cronlift-result: [1, 2, 3]'"))
+    (folder / "jobs" / "fails.yaml").write_text(job_manifest("echo no such file; exit 3"))
+    (folder / "dag.py").write_text(DAG)
     airflow = Path(sys.executable).with_name("airflow")
     subprocess.run([airflow, "db", "migrate"], env=laptop, check=True, capture_output=True, timeout=120)
     done = subprocess.run(
-        [sys.executable, "dag.py"], cwd=tmp_path, env=laptop, capture_output=True, text=True, timeout=180, check=False
+        [sys.executable, "dag.py"], cwd=folder, env=laptop, capture_output=True, text=True, timeout=180, check=False
     )
     output = done.stdout + done.stderr
     for words in ("state of numbers success", "state of total success", "state of fails failed", "total 6"):
