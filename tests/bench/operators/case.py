@@ -84,6 +84,8 @@ def measure(case: Case, deployment: Deployment, say: Say) -> dict[str, Any]:
         found = _plain(case, deployment, say) if case.contender == PLAIN else _airflow(case, deployment, say)
     finally:
         say("deleting its Jobs")
+        if case.contender != PLAIN:
+            deployment.end_runs(BenchDag(case.contender, case.tasks))
         deployment.clear()
     return {**asdict(case), **found}
 
@@ -123,8 +125,6 @@ def _airflow(case: Case, deployment: Deployment, say: Say) -> dict[str, Any]:
         runs = deployment.runs_since(dag, started - 1)
         tasks = deployment.tasks(runs)
         ran = by_task(jobs.seen, own_pods.seen)
-    if not is_over:
-        deployment.stop(runs)
     log = audit_log()
     counted = requests_between(log, deployment.release_namespace, started, ended) if log else None
     return {

@@ -131,11 +131,11 @@ class Deployment:
         words = [failure_words(line) for line in lines if isinstance(line, dict)]
         return next((word for word in reversed(words) if word), "no error in its log")
 
-    def stop(self, runs: Sequence[dict[str, Any]]) -> None:
-        """End runs that did not end in time."""
-        for run in runs:
-            if run["state"] not in ("success", "failed"):
-                self.airflow.patch(f"/dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}", {"state": "failed"})
+    def end_runs(self, dag: BenchDag) -> None:
+        """Fail the runs of a DAG that still go on: the next case must not share the machine with them."""
+        query = {"state": ["running", "queued"], "limit": PAGE}
+        for run in self.airflow.get(f"/dags/{self.dag_id(dag)}/dagRuns", **query)["dag_runs"]:
+            self.airflow.patch(f"/dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}", {"state": "failed"})
 
     def clear(self) -> None:
         """Delete the benchmark's Jobs and Pods and wait until they are gone."""

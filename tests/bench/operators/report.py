@@ -42,7 +42,8 @@ def write(content: dict[str, Any]) -> None:
     """Write the generated part of the page, and its picture."""
     before, _, rest = PAGE.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
-    PAGE.write_text(f"{before}{BEGIN}\n\n{markdown(content)}\n{END}{after}")
+    shown = f"![Bars: wall time, CPU, failed tasks and requests of each operator](pictures/{PICTURE.name})"
+    PAGE.write_text(f"{before}{BEGIN}\n\n{shown}\n\n{markdown(content)}\n{END}{after}")
     PICTURE.write_text(picture(content["cases"]))
 
 
