@@ -251,6 +251,25 @@ async def test_missing_right_fails_at_once(api, life):
         await life().run()
 
 
+USED_UP = 'jobs.batch "x" is forbidden: exceeded quota: team, requested: count/jobs.batch=1, used: 5, limited: 5'
+
+
+async def test_quota_that_is_used_up_is_waited_for(api, life, log, monkeypatch):
+    monkeypatch.setattr("cronlift.cluster.start.FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("cronlift.cluster.start.PATIENCE_SECONDS", 0.0)
+    api.faults["create jobs"] = [fault(403, "Forbidden", USED_UP)] * 3
+    assert (await play(api, life().run())).outcome is Outcome.SUCCEEDED
+    assert api.calls["create jobs"] == 4
+    assert sum("waits until others of the team have ended" in line for line in log.lines) == 1
+
+
+async def test_quota_is_waited_for_no_longer_than_the_start_timeout(api, life, monkeypatch):
+    monkeypatch.setattr("cronlift.cluster.start.FIRST_PAUSE_SECONDS", 0.01)
+    api.faults["create jobs"] = [fault(403, "Forbidden", USED_UP)] * 99
+    with pytest.raises(ForbiddenError, match="exceeded quota"):
+        await life(options={"start_timeout_seconds": 0.05}).run()
+
+
 async def test_unanswered_create_is_not_a_second_job(api, life, monkeypatch):
     """The API server created the Job, but its answer was lost: the next attempt adopts."""
     monkeypatch.setattr("cronlift.cluster.start.FIRST_PAUSE_SECONDS", 0.01)

@@ -95,7 +95,8 @@ class JobLife:
 
     async def _run(self) -> Result:
         began = asyncio.get_running_loop().time()
-        starter = Starter(self._client, self._removal, self._log, self._deadline)
+        limit = self._options.start_timeout_seconds
+        starter = Starter(self._client, self._removal, self._log, self._deadline, limit)
         started = await starter.start(self._objects, self._identity)
         self.uid = started.job["metadata"]["uid"]
         self._objects = Objects({})  # a manifest may be large, and a task may wait for days

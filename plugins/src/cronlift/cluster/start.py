@@ -1,6 +1,7 @@
 """Start a try's Job exactly once: clean up after smaller tries, create, and adopt what an earlier attempt created."""
 
 import asyncio
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -44,12 +45,19 @@ class Starter:
         removal: Deletes a Job that never may start, because a companion was refused.
         log: The task's log.
         deadline: When to stop trying; None for the default patience.
+        start_timeout_seconds: How long to wait while a quota is used up; None for ever.
     """
 
     def __init__(
-        self, client: KubernetesClient, removal: Removal, log: TaskLog, deadline: datetime | None = None
+        self,
+        client: KubernetesClient,
+        removal: Removal,
+        log: TaskLog,
+        deadline: datetime | None = None,
+        start_timeout_seconds: float | None = None,
     ) -> None:
         self._client, self._removal, self._log, self._deadline = client, removal, log, deadline
+        self._start_timeout = start_timeout_seconds
         self._companions = Companions(client, log)
         self._incomplete: str | None = None
 
@@ -66,21 +74,31 @@ class Starter:
             ClusterError: The API server refused the Job, or was away for too long.
         """
         loop = asyncio.get_running_loop()
-        end, pause = loop.time() + PATIENCE_SECONDS, FIRST_PAUSE_SECONDS
+        began, pause = loop.time(), FIRST_PAUSE_SECONDS
         while True:
             try:
                 return await self._start(objects, identity)
             except errors.CronliftError as error:
-                passing = isinstance(error, errors.ClusterError) and _may_pass(error)
-                if not passing or loop.time() + pause > end or self._is_late():
+                patience = self._patience(error)
+                if loop.time() + pause > began + patience or self._is_late():
                     if self._incomplete is not None:
                         await self._removal.delete(self._incomplete, foreground=False)
                     raise
                 if pause == FIRST_PAUSE_SECONDS:
-                    self._log.warning(f"{error}. Will go on trying for {PATIENCE_SECONDS / 60:.0f} minutes")
+                    self._log.warning(f"{error}. {_prospect(error, patience)}")
                 asked = asked_pause(error)
             await asyncio.sleep(max(pause, asked))
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+    def _patience(self, error: errors.CronliftError) -> float:
+        """Return for how many seconds to go on after an error, counted from the start; 0 to give up.
+
+        A quota that is used up is no fault but a queue: others of the team run. Only the task's own limits end that.
+        """
+        if is_used_up(error):
+            return self._start_timeout or math.inf
+        passes = isinstance(error, errors.ClusterError) and _may_pass(error)
+        return PATIENCE_SECONDS if passes else 0.0
 
     async def _start(self, objects: Objects, identity: TaskIdentity) -> Started:
         if identity.try_number > 1:
@@ -159,6 +177,17 @@ class Starter:
 def _may_pass(error: errors.ClusterError) -> bool:
     """Tell whether to try to start again; a conflict is a race, with another Job's going or with the quota's count."""
     return is_passing(error) or isinstance(error, errors.ConflictError)
+
+
+def is_used_up(error: errors.CronliftError) -> bool:
+    """Tell whether the API server refused because a ResourceQuota is used up."""
+    return isinstance(error, errors.ForbiddenError) and "exceeded quota" in error.message
+
+
+def _prospect(error: errors.CronliftError, patience_seconds: float) -> str:
+    if is_used_up(error):
+        return "The task waits until others of the team have ended; raise the quota in teams.yaml if that is too long"
+    return f"Will go on trying for {patience_seconds / 60:.0f} minutes"
 
 
 def _conflict(found: Json, wanted: Json) -> str:
