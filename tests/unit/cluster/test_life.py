@@ -245,10 +245,29 @@ async def test_create_goes_on_while_the_api_server_is_away(api, life, monkeypatc
     assert sum("Will go on trying" in line for line in log.lines) == 1
 
 
-async def test_missing_right_fails_at_once(api, life):
-    api.faults["create jobs"] = [fault(403, "Forbidden", "cannot create jobs")]
-    with pytest.raises(ForbiddenError, match="cannot create jobs"):
+RIGHT_MISSING = 'jobs.batch is forbidden: User "x" cannot create resource "jobs" in API group "batch"'
+
+
+async def test_right_that_comes_back_is_waited_for(api, life, log, monkeypatch):
+    monkeypatch.setattr("cronlift.cluster.start.FIRST_PAUSE_SECONDS", 0.01)
+    api.faults["create jobs"] = [fault(403, "Forbidden", RIGHT_MISSING)] * 3
+    assert (await play(api, life().run())).outcome is Outcome.SUCCEEDED
+    assert sum("cronlift doctor" in line for line in log.lines) == 1
+
+
+async def test_right_that_stays_away_fails_soon(api, life, monkeypatch):
+    monkeypatch.setattr("cronlift.cluster.start.RIGHTS_PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr("cronlift.cluster.start.FIRST_PAUSE_SECONDS", 0.01)
+    api.faults["create jobs"] = [fault(403, "Forbidden", RIGHT_MISSING)] * 99
+    with pytest.raises(ForbiddenError, match="cannot create resource"):
         await life().run()
+
+
+async def test_refusal_by_admission_fails_at_once(api, life):
+    api.faults["create jobs"] = [fault(403, "Forbidden", "admission webhook denied the request: no latest tags")]
+    with pytest.raises(ForbiddenError, match="no latest tags"):
+        await life().run()
+    assert api.calls["create jobs"] == 1
 
 
 USED_UP = 'jobs.batch "x" is forbidden: exceeded quota: team, requested: count/jobs.batch=1, used: 5, limited: 5'

@@ -18,6 +18,8 @@ from cronlift.job.objects import Objects
 
 # How long to go on trying while the API server is away; a control plane upgrade takes minutes.
 PATIENCE_SECONDS = 900.0
+# Rights may be away while a Role is applied anew; that nobody ever gave them should show soon.
+RIGHTS_PATIENCE_SECONDS = 120.0
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 20.0
 # How long a Job that is being deleted may take to go: its Pods' grace period, and a slow node.
 DELETION_SECONDS = 300.0
@@ -97,6 +99,8 @@ class Starter:
         """
         if is_used_up(error):
             return self._start_timeout or math.inf
+        if is_right_missing(error):
+            return RIGHTS_PATIENCE_SECONDS
         passes = isinstance(error, errors.ClusterError) and _may_pass(error)
         return PATIENCE_SECONDS if passes else 0.0
 
@@ -184,10 +188,16 @@ def is_used_up(error: errors.CronliftError) -> bool:
     return isinstance(error, errors.ForbiddenError) and "exceeded quota" in error.message
 
 
+def is_right_missing(error: errors.CronliftError) -> bool:
+    """Tell whether the API server refused because of RBAC, and not because of what was asked."""
+    return isinstance(error, errors.ForbiddenError) and "cannot " in error.message and "User " in error.message
+
+
 def _prospect(error: errors.CronliftError, patience_seconds: float) -> str:
     if is_used_up(error):
         return "The task waits until others of the team have ended; raise the quota in teams.yaml if that is too long"
-    return f"Will go on trying for {patience_seconds / 60:.0f} minutes"
+    cure = "`cronlift doctor` prints the Role that is missing. " if is_right_missing(error) else ""
+    return f"{cure}Will go on trying for {patience_seconds / 60:.0f} minutes"
 
 
 def _conflict(found: Json, wanted: Json) -> str:
