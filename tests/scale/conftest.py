@@ -1,13 +1,12 @@
 """Figures of the scale tier: collected over its tests, written to build/, and in the long form to the docs."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from ci.cluster import choose
-from ci.stages import Stage
 from tests.live import measurements
 from tests.live.fixtures import airflow, kube_config, pytest_runtest_makereport  # noqa: F401 - pytest finds them here
 from tests.scale import report
@@ -23,10 +22,3 @@ def figures() -> Iterator[dict[str, Any]]:
     yield found
     if found:
         report.keep(machine, choose().name, found, to_docs=LONG)
-
-
-@pytest.fixture
-def say(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[[str], None]]:
-    """Show what is going on, also while output is captured."""
-    with capsys.disabled(), Stage(request.node.name) as stage:
-        yield stage.say

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,15 @@ from ci import fake_nodes
 from ci.fake_nodes import NAMESPACE, FakeNodes
 from ci.kubectl import DIRECT, kubectl
 from ci.paths import KUBECONFIG, LOGS, ROOT
-from cronlift.airflow.settings import JOB_ACCOUNT, LAUNCHER_ACCOUNT
+from cronlift.airflow.settings import JOB_ACCOUNT
+from cronlift.job.naming import LAUNCHER_ACCOUNT
 from tests.live.undo import Undoing, kubectl_words
+from tests.scale.progress import Movement, Say
 
 TEAM = "scale"
 LOG = LOGS / "scale.log"
 GONE_SECONDS = 300
 BYTECODE = "PYTHONDONTWRITEBYTECODE"
-
-Say = Callable[[str], None]
 
 
 def manifest() -> dict[str, Any]:
@@ -72,17 +72,20 @@ class Triggers:
         """Give a command and return its answer.
 
         Raises:
-            AssertionError: The program ended.
+            AssertionError: The program ended, or nothing moves.
         """
         if self._process.stdin is None or self._process.stdout is None:
             raise AssertionError("The triggers' program has no pipes")
         self._process.stdin.write(json.dumps(command) + "\n")
         self._process.stdin.flush()
+        movement = Movement(f"The triggers' program, told to {command['do']}")
         for line in self._process.stdout:
             answer = dict(json.loads(line))
             if answer.pop("done", None):
                 return answer
-            self._say(", ".join(f"{number} {word}" for word, number in answer.items() if word != "doing"))
+            state = ", ".join(f"{number} {word}" for word, number in answer.items() if word != "doing")
+            self._say(state)
+            movement.note(state)
         raise AssertionError(f"The triggers' program ended, code {self._process.wait()}; see {LOG}")
 
 

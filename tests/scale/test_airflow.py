@@ -1,12 +1,12 @@
 """1,000 Jobs at once through Airflow, under one and under two triggerers: logs off, fake Pods."""
 
 import os
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from ci.airflow_api import Airflow
+from tests.scale.progress import shown
 from tests.scale.through_airflow import Shape, measure
 
 LONG = bool(os.environ.get("LONG"))
@@ -21,12 +21,13 @@ MOST_MORE_REQUESTS_PER_MINUTE = 10
 """Between the least and the most Jobs at once: a watch may be begun anew just then, a sweeper may run."""
 
 
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("shape", SHAPES, ids=[f"{shape.triggerers or 'as-it-is'}-triggerers" for shape in SHAPES])
 def test_jobs_at_once_through_airflow(
-    airflow: Airflow, figures: dict[str, Any], say: Callable[[str], None], shape: Shape
+    airflow: Airflow, figures: dict[str, Any], capsys: pytest.CaptureFixture[str], shape: Shape
 ) -> None:
-    found = measure(airflow, shape, say)
+    with shown(f"{shape.at_once} Jobs through Airflow", capsys) as say:
+        found = measure(airflow, shape, say)
     figures.setdefault("airflow", []).append(found)
     assert found["tasks"] == found["jobs_made"] == shape.at_once
     assert found["failed"] == 0

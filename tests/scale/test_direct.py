@@ -1,12 +1,12 @@
 """5,000 Jobs at once by driving triggers and watch directly: no Airflow, logs off, fake Pods."""
 
 import os
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from tests.scale.direct import triggers
+from tests.scale.progress import shown
 
 LONG = bool(os.environ.get("LONG"))
 STEPS = (1, 500, 2000, 5000) if LONG else (1, 300)
@@ -18,11 +18,11 @@ MOST_DETECTION_SECONDS = 5
 MOST_REQUESTS_PER_MINUTE = 10
 
 
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(900)
 def test_thousands_of_jobs_by_driving_triggers_and_watch_directly(
-    kube_config: str, figures: dict[str, Any], say: Callable[[str], None]
+    kube_config: str, figures: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with triggers(STEPS[-1], say) as (nodes, driven):
+    with shown("Thousands of Jobs, directly", capsys) as say, triggers(STEPS[-1], say) as (nodes, driven):
         steps = []
         for number in STEPS:
             grown = driven.ask(do="grow", to=number, per_second=PER_SECOND)
