@@ -184,7 +184,8 @@ def write(dag: ScratchDag, source: str, manifests: Mapping[str, str]) -> None:
 
 
 def remove(dag: ScratchDag) -> None:
-    """Remove the manifests that `write` wrote."""
+    """Remove what `write` wrote, the DAG file first: one without its manifests is an import error."""
+    dag.file.unlink(missing_ok=True)
     for path in (FOLDER / "jobs").glob(f"{dag.stem}_*.yaml"):
         path.unlink()
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import pytest
 
 from ci.airflow_api import Airflow
-from ci.kubectl import kubectl
 from ci.paths import ROOT
 from tests.live.scratch_dag import LIVE_SECONDS, ScratchDag, job_manifest, jobs_of
 from tests.live.waiting import wait_for
@@ -114,10 +113,21 @@ def test_image_that_can_never_come_fails_the_task_with_what_to_do(scratch_dag: S
     assert any("ErrImageNeverPull" in line and "Correct the image's name" in line for line in log), "\n".join(log)
 
 
-def test_manifest_that_names_another_namespace_is_refused_and_creates_nothing(scratch_dag: ScratchDag) -> None:
-    scratch_dag.write(job_manifest("echo mine now", metadata="metadata:\n  namespace: cronlift\n")).wait_live()
-    state, log = scratch_dag.run()
-    assert state == "failed"
-    assert any("namespace 'cronlift' is not the team's" in line and "team-demo" in line for line in log), log
-    jobs = kubectl("get", "jobs", "--all-namespaces", "--output=jsonpath={.items[*].metadata.annotations}")
-    assert scratch_dag.dag_id not in jobs
+@pytest.mark.parametrize(
+    ("metadata", "script", "words"),
+    [
+        (
+            "metadata:\n  namespace: cronlift\n",
+            "echo mine now",
+            ".yaml:4: metadata.namespace: namespace 'cronlift' is not",
+        ),
+        ("", "echo {{ var.value.billing__token }}", "variable 'billing__token' is not team 'demo'"),
+        ("", "echo {{ conn.billing__db.password }}", "connection 'billing__db' is not team 'demo'"),
+    ],
+    ids=["namespace", "variable", "connection"],
+)
+def test_what_is_another_teams_is_refused_when_the_dag_is_parsed(
+    scratch_dag: ScratchDag, metadata: str, script: str, words: str
+) -> None:
+    scratch_dag.write(job_manifest(script, metadata=metadata))
+    assert words in scratch_dag.wait_import_error()

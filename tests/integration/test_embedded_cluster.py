@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,16 @@ pytestmark = [
         bool(missing() + missing_programs()), reason=f"programs are missing: {missing() + missing_programs()}"
     ),
 ]
+
+
+@dataclass(frozen=True)
+class OwnPod:
+    """A Pod of the test: its address is empty, and it does not run, while it has none or no process."""
+
+    name: str
+    address: str
+    container: str
+    runs: bool
 
 
 class Life:
@@ -57,6 +68,17 @@ class Life:
         said = self.in_client(f"echo asked; {request}")
         assert "asked" in said, "the client pod could not be reached, which says nothing about the network"
         return "served from a volume" in said
+
+    def own_pods(self) -> list["OwnPod"]:
+        """Return the test's own Pods, as the API server has them."""
+        items = json.loads(self.kubectl("get", "pod", "--namespace", NAMESPACE, "--output=json"))["items"]
+        found = []
+        for item in items:
+            container = item["status"]["containerStatuses"][0]
+            address = item["status"].get("podIP", "")
+            runs = bool(address) and "running" in container["state"]
+            found.append(OwnPod(item["metadata"]["name"], address, container.get("containerID", ""), runs))
+        return found
 
     def pids(self) -> dict[str, int]:
         script = 'cd /run/cronlift/pids && for file in *.json; do echo "$file $(cat "$file")"; done'
@@ -185,12 +207,14 @@ def test_up_restarts_a_killed_part_alone_and_pods_run_on(life: Life, part: str) 
 
 def test_up_after_a_reboot_keeps_what_etcd_holds(life: Life) -> None:
     life.kubectl("create", "configmap", "kept", "--namespace", NAMESPACE, "--from-literal=key=value")
+    former = {pod.container for pod in life.own_pods()}
     life.machine.cut_power()
     life.machine = OwnMachine(life.folder)
     life.cluster("up")
     assert "value" in life.kubectl("get", "configmap", "kept", "--namespace", NAMESPACE, "--output=yaml")
-    life.kubectl("wait", "--namespace", NAMESPACE, "--for=condition=Ready", "pod/web", "--timeout=60s")
-    web = json.loads(life.kubectl("get", "pod", "web", "--namespace", NAMESPACE, "--output=json"))["status"]["podIP"]
+    # Until the kubelet has made new containers, etcd tells of those of before: ready, and without a process.
+    wait_for(lambda: all(pod.runs and pod.container not in former for pod in life.own_pods()), 90)
+    web = next(pod.address for pod in life.own_pods() if pod.name == "web")
     wait_for(lambda: life.ask_web(web, 8080), 30)
 
 
