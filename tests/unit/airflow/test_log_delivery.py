@@ -7,11 +7,12 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterator
+from typing import BinaryIO
 from unittest.mock import MagicMock
 
 import pytest
 
-from cronlift.airflow.log_delivery import delivered, unread_bytes
+from cronlift.airflow.log_delivery import ReadingPosition, unread_bytes
 
 AS_THE_TRIGGERER_DOES = """
 import os, socket, sys
@@ -29,38 +30,74 @@ print(before > 0, b"a task's last line" in line, unread_bytes())
 
 
 @pytest.fixture
-def triggerers_end() -> Iterator[socket.socket]:
-    """The other end of a socket to which this process's log goes."""
+def sockets() -> Iterator[tuple[socket.socket, socket.socket]]:
     ours, triggerers = socket.socketpair()
-    stream = os.fdopen(os.dup(ours.fileno()), "wb", buffering=0)
-    handler = logging.StreamHandler(stream)
-    logging.getLogger().addHandler(handler)
-    stream.write(b"a task's last line\n")
-    yield triggerers
-    logging.getLogger().removeHandler(handler)
-    for each in (stream, ours, triggerers):
-        each.close()
+    with ours, triggerers:
+        yield ours, triggerers
+
+
+@pytest.fixture
+def log_stream(sockets: tuple[socket.socket, socket.socket]) -> Iterator[BinaryIO]:
+    """Where this process's log goes; it holds one line already."""
+    with os.fdopen(os.dup(sockets[0].fileno()), "wb", buffering=0) as stream:
+        handler = logging.StreamHandler(stream)
+        logging.getLogger().addHandler(handler)
+        stream.write(b"a task's last line\n")
+        yield stream
+        logging.getLogger().removeHandler(handler)
+
+
+@pytest.fixture
+def triggerers_end(sockets: tuple[socket.socket, socket.socket], log_stream: BinaryIO) -> socket.socket:
+    """The other end of the socket to which this process's log goes."""
+    return sockets[1]
 
 
 async def test_it_waits_until_the_triggerer_has_read_the_last_line(triggerers_end: socket.socket) -> None:
     assert unread_bytes() > 0
-    waiting = asyncio.ensure_future(delivered())
+    position = ReadingPosition()
+    waiting = asyncio.ensure_future(position.passed(position.mark()))
     await asyncio.sleep(0.1)
     assert not waiting.done()
     assert triggerers_end.recv(100) == b"a task's last line\n"
     await asyncio.wait_for(waiting, 1)
 
 
+async def test_it_does_not_wait_for_what_others_write_afterwards(
+    triggerers_end: socket.socket, log_stream: BinaryIO
+) -> None:
+    position = ReadingPosition()
+    waiting = asyncio.ensure_future(position.passed(position.mark()))
+    await asyncio.sleep(0)
+    log_stream.write(b"another task's line\n")
+    await asyncio.sleep(0.1)
+    assert not waiting.done()
+    assert triggerers_end.recv(len(b"a task's last line\n")) == b"a task's last line\n"
+    await asyncio.wait_for(waiting, 1)
+    assert unread_bytes() > 0
+
+
+async def test_an_empty_socket_has_passed_every_mark(triggerers_end: socket.socket, log_stream: BinaryIO) -> None:
+    position = ReadingPosition()
+    mark = position.mark()
+    triggerers_end.recv(100)
+    log_stream.write(b"as much that is written hides\n" * 3)
+    triggerers_end.recv(1000)
+    await asyncio.wait_for(position.passed(mark), 0.05)
+
+
 async def test_it_does_not_wait_for_ever_for_a_triggerer_that_others_keep_busy(triggerers_end: socket.socket) -> None:
+    position = ReadingPosition()
     started = time.monotonic()
-    await delivered(longest_seconds=0.1)
+    await position.passed(position.mark(), longest_seconds=0.1)
     assert 0.1 <= time.monotonic() - started < 1
     assert unread_bytes() > 0
 
 
 async def test_without_a_triggerer_it_does_not_wait_at_all() -> None:
     assert unread_bytes() == 0
-    await asyncio.wait_for(delivered(), 0.05)
+    position = ReadingPosition()
+    await asyncio.wait_for(position.passed(position.mark()), 0.05)
 
 
 def test_airflow_sends_the_log_through_a_socket_that_we_find() -> None:

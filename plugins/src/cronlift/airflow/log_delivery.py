@@ -16,16 +16,43 @@ import termios
 from typing import Any
 
 POLL_SECONDS = 0.02
-# The socket holds some 200 KB, which takes the triggerer about three seconds. When others keep it full it is never
-# empty, but after so long it has taken what was ours.
+# The socket holds some 200 KB, which takes the triggerer about three seconds.
 LONGEST_SECONDS = 5.0
 
 
-async def delivered(longest_seconds: float = LONGEST_SECONDS) -> None:
-    """Wait until every line that was written so far has been taken, or for so long."""
-    end = asyncio.get_running_loop().time() + longest_seconds
-    while unread_bytes() and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110 - nobody tells of a reading
-        await asyncio.sleep(POLL_SECONDS)
+class ReadingPosition:
+    """How much of this process's log the triggerer has read, seen from the writing end.
+
+    The socket tells how much waits in it. What it tells less than at the look before has been read; what was written
+    between two looks hides as much reading, so that the position may lag behind and never runs ahead.
+    """
+
+    def __init__(self) -> None:
+        self._read = self._waiting = self._furthest = 0
+
+    def mark(self) -> int:
+        """Return the position of what was written last, for `passed`."""
+        self._look()
+        self._furthest = self._read + self._waiting
+        return self._furthest
+
+    async def passed(self, mark: int, longest_seconds: float = LONGEST_SECONDS) -> None:
+        """Wait until everything up to a mark has been read, or for so long."""
+        end = asyncio.get_running_loop().time() + longest_seconds
+        while self._look() < mark and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110 - nobody tells of a reading
+            await asyncio.sleep(POLL_SECONDS)
+
+    def _look(self) -> int:
+        waiting = unread_bytes()
+        self._read += max(self._waiting - waiting, 0)
+        if not waiting:
+            self._read = max(self._read, self._furthest)
+        self._waiting = waiting
+        return self._read
+
+
+position = ReadingPosition()
+"""Of this process: it has one log."""
 
 
 def unread_bytes() -> int:

@@ -15,7 +15,6 @@ from airflow.triggers.base import BaseTrigger, TaskFailedEvent, TaskSuccessEvent
 
 from cronlift.airflow import settings
 from cronlift.airflow.identity import identity_of
-from cronlift.airflow.log_delivery import delivered
 from cronlift.airflow.outcome import FINISH_IN_TRIGGERER, JobEvent
 from cronlift.airflow.task_log import TaskLog
 from cronlift.errors import CronliftError, JobFailedError
@@ -88,6 +87,7 @@ class JobTrigger(BaseTrigger):
         self.retries, self.rendered, self.identity = retries, rendered, identity
         self._context: MutableMapping[str, Any] | None = None
         self._life: JobLife | None = None
+        self._lines: TaskLog | None = None
         self._ended = False
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -121,7 +121,8 @@ class JobTrigger(BaseTrigger):
             ended = JobEvent("failed", self._job_reference(), f"{type(error).__name__}: {error}")
         self._record_span(ended)
         self._ended = True
-        await delivered()
+        # Why a task failed must not be lost; that it succeeded, its state says too.
+        await self._task_log().delivered(output_only=ended.outcome == "succeeded")
         yield self._event(ended)
 
     async def on_kill(self) -> None:
@@ -137,7 +138,7 @@ class JobTrigger(BaseTrigger):
             return
         await self._life.kill()
         self._record_span(JobEvent("failed", self._job_reference(), "the task was stopped"))
-        await delivered()
+        await self._task_log().delivered()
 
     async def _run_job(self) -> "Result":
         # aiohttp takes 0.4 s to import, which all triggers would wait for.
@@ -158,7 +159,7 @@ class JobTrigger(BaseTrigger):
         client = await hub.client(team.launcher, self.cluster)
         watch = hub.watch(client, team.namespace, selector(identity.deployment), self.cluster)
         self._life = life_module.JobLife(
-            client, watch, objects, identity, self._options(), TaskLog(self.log), self._deadline(), hub.metrics
+            client, watch, objects, identity, self._options(), self._task_log(), self._deadline(), hub.metrics
         )
         try:
             result: Result = await self._life.run()
@@ -166,6 +167,11 @@ class JobTrigger(BaseTrigger):
         finally:
             if self.trigger_id is None:
                 await hub.close()  # dag.test(): this event loop ends with the task
+
+    def _task_log(self) -> TaskLog:
+        if self._lines is None:
+            self._lines = TaskLog(self.log)
+        return self._lines
 
     def _options(self) -> "LifeOptions":
         from cronlift.cluster.life import DeletePolicy, LifeOptions
