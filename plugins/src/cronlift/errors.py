@@ -4,6 +4,10 @@ CronliftError
 ├── SettingsError             an environment variable of the deployment is missing or malformed
 ├── OperatorArgumentError     an argument of the operator is wrong (raised while the DAG file is parsed)
 ├── ManifestError             a manifest, or its template, is wrong
+├── CrontabError              a crontab, or what was handed over with it, cannot be used
+│   ├── CrontabFileError      a file cannot be read, or is no text
+│   ├── ScheduleError         the daemon rejects the time fields
+│   └── FlavourError          nothing, or too much, says which daemon read the crontabs
 ├── TeamError                 a DAG claims a team, a namespace or a name that is not its own
 ├── DatabaseError             Airflow's database could not be read, or is not the deployment's
 ├── ClusterError              talking to the Kubernetes API failed
@@ -67,6 +71,50 @@ class ManifestError(CronliftError):
         joined.faults = tuple(faults)
         joined.args = ("\n".join([f"{len(faults)} faults in the manifest:", *(f"- {fault}" for fault in faults)]),)
         return joined
+
+
+class CrontabError(CronliftError):
+    """Say what is wrong with a crontab, where, and the cure.
+
+    Args:
+        what: One sentence without a full stop.
+        where: `file:line`, `file`, or another place a person can open; may be empty.
+        cure: What to do about it, a whole sentence.
+    """
+
+    def __init__(self, what: str, *, where: str = "", cure: str) -> None:
+        self.what, self.where, self.cure = what.rstrip("."), where, cure
+        self.faults: tuple[CrontabError, ...] = (self,)
+        super().__init__((f"{where}: {self.what}. {cure}" if where else f"{self.what}. {cure}").rstrip())
+
+    @classmethod
+    def all_of(cls, faults: Sequence["CrontabError"]) -> "CrontabError":
+        """Join every fault of what was handed over into one error, so that all are put right at once.
+
+        Args:
+            faults: At least one.
+
+        Returns:
+            The single fault itself, or one error that lists them all, a line each, and has them as `faults`.
+        """
+        if len(faults) == 1:
+            return faults[0]
+        joined = CrontabError(f"{len(faults)} faults", cure="")
+        joined.faults = tuple(faults)
+        joined.args = ("\n".join([f"{len(faults)} faults:", *(f"- {fault}" for fault in faults)]),)
+        return joined
+
+
+class CrontabFileError(CrontabError):
+    """A file cannot be read, is too large, or is no text."""
+
+
+class ScheduleError(CrontabError):
+    """The daemon rejects the time fields."""
+
+
+class FlavourError(CrontabError):
+    """Nothing, or too much, says which daemon read the crontabs."""
 
 
 class TeamError(CronliftError):
