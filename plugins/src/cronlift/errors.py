@@ -9,6 +9,7 @@ CronliftError
 │   ├── ScheduleError         the daemon rejects the time fields
 │   └── FlavourError          nothing, or too much, says which daemon read the crontabs
 ├── TeamError                 a DAG claims a team, a namespace or a name that is not its own
+├── ScheduleError             the time fields of a crontab line are not what its daemon accepts
 ├── DatabaseError             Airflow's database could not be read, or is not the deployment's
 ├── ClusterError              talking to the Kubernetes API failed
 │   ├── ClusterConfigError    no cluster, or unreadable credentials
@@ -119,6 +120,19 @@ class FlavourError(CrontabError):
 
 class TeamError(CronliftError):
     """A DAG claims a team, a namespace or a name that is not its own."""
+
+
+class ScheduleError(CronliftError, ValueError):
+    """The time fields of a crontab line are not what its daemon accepts.
+
+    Args:
+        what: The fault with the words that are wrong, one sentence without a full stop.
+        cure: The rule, and a good example.
+    """
+
+    def __init__(self, what: str, cure: str) -> None:
+        self.what, self.cure = what.rstrip("."), cure
+        super().__init__(f"{self.what}. {cure}")
 
 
 class DatabaseError(CronliftError):
