@@ -6,10 +6,9 @@ CronliftError
 ├── ManifestError             a manifest, or its template, is wrong
 ├── CrontabError              a crontab, or what was handed over with it, cannot be used
 │   ├── CrontabFileError      a file cannot be read, or is no text
-│   ├── ScheduleError         the daemon rejects the time fields
+│   ├── ScheduleError         the time fields of a line are not what its daemon accepts
 │   └── FlavourError          nothing, or too much, says which daemon read the crontabs
 ├── TeamError                 a DAG claims a team, a namespace or a name that is not its own
-├── ScheduleError             the time fields of a crontab line are not what its daemon accepts
 ├── DatabaseError             Airflow's database could not be read, or is not the deployment's
 ├── ClusterError              talking to the Kubernetes API failed
 │   ├── ClusterConfigError    no cluster, or unreadable credentials
@@ -110,19 +109,7 @@ class CrontabFileError(CrontabError):
     """A file cannot be read, is too large, or is no text."""
 
 
-class ScheduleError(CrontabError):
-    """The daemon rejects the time fields."""
-
-
-class FlavourError(CrontabError):
-    """Nothing, or too much, says which daemon read the crontabs."""
-
-
-class TeamError(CronliftError):
-    """A DAG claims a team, a namespace or a name that is not its own."""
-
-
-class ScheduleError(CronliftError, ValueError):
+class ScheduleError(CrontabError, ValueError):
     """The time fields of a crontab line are not what its daemon accepts.
 
     Args:
@@ -131,8 +118,15 @@ class ScheduleError(CronliftError, ValueError):
     """
 
     def __init__(self, what: str, cure: str) -> None:
-        self.what, self.cure = what.rstrip("."), cure
-        super().__init__(f"{self.what}. {cure}")
+        super().__init__(what, cure=cure)
+
+
+class FlavourError(CrontabError):
+    """Nothing, or too much, says which daemon read the crontabs."""
+
+
+class TeamError(CronliftError):
+    """A DAG claims a team, a namespace or a name that is not its own."""
 
 
 class DatabaseError(CronliftError):
