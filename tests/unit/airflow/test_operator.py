@@ -282,3 +282,33 @@ def test_a_waiting_task_adds_little_to_its_serialized_dag(parse):
         return len(json.dumps(DagSerialization.to_dict(bag.dags["demo__a"])))
 
     assert (size(30) - size(10)) / 20 - len(MANIFEST) < 2500
+
+
+PLAIN = MANIFEST.replace(
+    "kind: Job\n", 'kind: Job\nmetadata:\n  annotations:\n    cronlift.dev/templated: "false"\n'
+).replace("{{ run_id }}", "${#a[@]} {{ nobody }}")
+
+
+def test_manifest_that_is_not_templated_travels_as_it_is(parse, folder):
+    (folder / "jobs" / "a.yaml").write_text(PLAIN)
+    body = 'with DAG("demo__a", schedule=None): KubernetesJobOperator(task_id="x", manifest="jobs/a.yaml", {})'
+    kwargs = trigger_kwargs(serialized(parse(body.format("templated=False"))).get_task("x"))
+    trigger = JobTrigger(**kwargs)
+    assert trigger.templated is False
+    assert JobTrigger(**trigger.serialize()[1]).templated is False
+    assert kwargs["files"] == {"jobs/a.yaml": PLAIN}
+
+
+def test_manifest_that_says_it_is_no_template_is_not_rendered(parse, folder):
+    (folder / "jobs" / "a.yaml").write_text(PLAIN)
+    bag = parse('with DAG("demo__a", schedule=None): KubernetesJobOperator(task_id="x", manifest="jobs/a.yaml")')
+    (error,) = bag.import_errors.values()
+    assert "Give the operator templated=False" in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"), [({"templated": "no"}, "templated is 'no'"), ({"values": {"a": 1}}, "values is given with")]
+)
+def test_arguments_that_contradict_each_other_are_refused(arguments, words):
+    with pytest.raises(OperatorArgumentError, match=words):
+        KubernetesJobOperator(task_id="x", manifest="jobs/a.yaml", **{"templated": False, **arguments})

@@ -104,3 +104,7 @@ def test_spec_hash_is_of_the_sources_and_not_of_the_moment():
     one, same, other = (Sources("a", {"a": text}) for text in ("{{ x }}", "{{ x }}", "{{ y }}"))
     assert spec_hash(one) == spec_hash(same) != spec_hash(other)
     assert spec_hash(Sources("m", document={"a": 1})) != spec_hash(Sources("m", document={"a": 2}))
+
+
+def test_spec_hash_tells_plain_yaml_from_a_template():
+    assert spec_hash(Sources("a", {"a": "x"})) != spec_hash(Sources("a", {"a": "x"}, templated=False))

@@ -23,6 +23,8 @@ def check_arguments(
     logs: Any,
     tail_lines: Any,
     tail_every: Any,
+    templated: Any = True,
+    values: Any = None,
 ) -> None:
     """Refuse arguments that can never work; `values` is checked once its references are resolved.
 
@@ -36,6 +38,8 @@ def check_arguments(
         logs: One of LOG_MODES.
         tail_lines: A positive number or None.
         tail_every: A positive timedelta or None; only with tail_lines.
+        templated: True or False.
+        values: Given only to a manifest that is templated.
 
     Raises:
         OperatorArgumentError: With every fault.
@@ -56,6 +60,10 @@ def check_arguments(
         faults.append("tail_every is given without tail_lines. Say how many lines, such as tail_lines=100.")
     if tail_lines is not None and logs == "off":
         faults.append('tail_lines is given with logs="off". Leave one of them out.')
+    if not isinstance(templated, bool):
+        faults.append(f"templated is {templated!r}. Give True or False.")
+    elif not templated and values:
+        faults.append("values is given with templated=False, which uses none. Leave one of them out.")
     if faults:
         raise OperatorArgumentError("\n".join(f"Task {task_id}: {fault}" for fault in faults))
 

@@ -23,6 +23,8 @@ def collect_and_check(
     dag_id: str = "",
     names: Collection[str] | None = None,
     retries: int = 0,
+    *,
+    templated: bool = True,
 ) -> Sources:
     """Collect a task's sources and check them as far as that is possible without a run.
 
@@ -33,6 +35,7 @@ def collect_and_check(
         dag_id: Tells the team, where the deployment's teams are known.
         names: What the task and its DAG add to Airflow's names; None when that is not known before the run.
         retries: Of the task; what it makes questionable is logged, with all other warnings.
+        templated: Whether the manifest is Jinja.
 
     Returns:
         The sources.
@@ -42,7 +45,7 @@ def collect_and_check(
         SettingsError: The deployment's images are malformed.
     """
     try:
-        sources = collect(manifest, folders)
+        sources = collect(manifest, folders, templated=templated)
         images = Images(settings.read_images()) if settings.has_images() else None
         found = review(sources, images, values=names)
         faults = list(found.faults)

@@ -32,6 +32,8 @@ class KubernetesJobOperator(BaseOperator):
             in all three; `{{ images.NAME }}` is the deployment's image of that name, `{{ job_name }}` the Job's name.
         values: More names for the manifest's Jinja, `{{ NAME }}`. May hold results of other tasks, and be mapped over:
             `.partial(...).expand(values=[...])`.
+        templated: False for a manifest that is plain YAML, where `{{` and `{%` are the command's own. Only an image
+            that is written `{{ images.NAME }}` is filled in then.
         cluster: One of the deployment's other clusters; None for its own.
         delete_policy: When Kubernetes removes the finished Job, five minutes after its end: "on_success" (default),
             "on_failure", "always" or "never".
@@ -61,6 +63,7 @@ class KubernetesJobOperator(BaseOperator):
         *,
         manifest: str | dict[str, Any],
         values: dict[str, Any] | None = None,
+        templated: bool = True,
         cluster: str | None = None,
         delete_policy: str = "on_success",
         start_timeout: timedelta | None = None,
@@ -82,9 +85,11 @@ class KubernetesJobOperator(BaseOperator):
             logs=logs,
             tail_lines=tail_lines,
             tail_every=tail_every,
+            templated=templated,
+            values=values,
         )
         self._defined_at = _definition_place()
-        self.manifest, self.values, self.cluster = manifest, values, cluster
+        self.manifest, self.values, self.templated, self.cluster = manifest, values, templated, cluster
         self.delete_policy, self.start_timeout, self.result_from = delete_policy, start_timeout, result_from
         self.logs, self.tail_lines, self.tail_every = logs, tail_lines, tail_every
         self.log_manifest, self._mapped_over = log_manifest, False
@@ -103,7 +108,13 @@ class KubernetesJobOperator(BaseOperator):
         asked_by = f"{self._defined_at}: task {self.task_id}" if self._defined_at else f"task {self.task_id}"
         check_cluster(self.cluster, asked_by)
         sources = collect_and_check(
-            self.manifest, self._folders(), asked_by, self.dag_id, self._names(), self.retries or 0
+            self.manifest,
+            self._folders(),
+            asked_by,
+            self.dag_id,
+            self._names(),
+            self.retries or 0,
+            templated=self.templated,
         )
         if self.result_from:
             from cronlift.airflow.xcoms import is_mapped_over
@@ -162,7 +173,7 @@ class KubernetesJobOperator(BaseOperator):
     def _collect(self) -> "Sources":
         from cronlift.job.sources import collect
 
-        return collect(self.manifest, self._folders())
+        return collect(self.manifest, self._folders(), templated=self.templated)
 
     def _folders(self) -> list[Path]:
         """Return where manifests are looked up: beside the DAG file, then in the DAG's template_searchpath."""
@@ -178,6 +189,7 @@ class KubernetesJobOperator(BaseOperator):
             "files": sources.files if sources else {},
             "document": sources.document if sources else None,
             "values": self.values if self.start_from_trigger else None,
+            "templated": self.templated,
             "cluster": self.cluster,
             "delete_policy": self.delete_policy,
             "start_timeout_seconds": _seconds(self.start_timeout),

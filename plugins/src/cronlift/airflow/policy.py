@@ -67,7 +67,8 @@ def task_policy(task: Any) -> None:
     more = dag.template_searchpath or ()
     folders = [Path(dag.folder), *(Path(each) for each in ([more] if isinstance(more, str) else more))]
     try:
-        collect_and_check(manifest, folders, f"{dag.fileloc}: task {task.task_id}", dag.dag_id)
+        templated = task.partial_kwargs.get("templated", True)
+        collect_and_check(manifest, folders, f"{dag.fileloc}: task {task.task_id}", dag.dag_id, templated=templated)
     except CronliftError as error:
         raise AirflowClusterPolicyViolation(str(error)) from error
 

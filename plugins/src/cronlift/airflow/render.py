@@ -75,4 +75,5 @@ def spec_hash(sources: Sources) -> str:
     The sources, not the result: a try that is taken over renders again, and values such as `macros.datetime.now()`,
     a variable, or an image pinned by a new release may have changed while the Job ran.
     """
-    return digest(sources.entry, sorted(sources.files.items()), sources.document, length=16)
+    plain = () if sources.templated else ("plain",)
+    return digest(sources.entry, sorted(sources.files.items()), sources.document, *plain, length=16)

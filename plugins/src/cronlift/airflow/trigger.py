@@ -38,6 +38,7 @@ class JobTrigger(BaseTrigger):
         files: Name -> source of every template.
         document: The manifest when the DAG gave a dict.
         values: More names for the templates; None when a worker rendered them.
+        templated: Whether the manifest is Jinja.
         cluster: Name of another cluster; None for the own one.
         delete_policy: Value of `DeletePolicy`.
         start_timeout_seconds: The task's start_timeout; None for none.
@@ -63,6 +64,7 @@ class JobTrigger(BaseTrigger):
         files: dict[str, str] | None = None,
         document: dict[str, Any] | None = None,
         values: dict[str, Any] | None = None,
+        templated: bool = True,
         cluster: str | None = None,
         delete_policy: str = "on_success",
         start_timeout_seconds: float | None = None,
@@ -80,6 +82,7 @@ class JobTrigger(BaseTrigger):
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.entry, self.files, self.document, self.values = entry, files or {}, document, values
+        self.templated = templated
         self.cluster, self.delete_policy, self.finish = cluster, delete_policy, finish
         self.start_timeout_seconds, self.execution_timeout_seconds = start_timeout_seconds, execution_timeout_seconds
         self.result_from, self.mapped_over, self.log_manifest = result_from, mapped_over, log_manifest
@@ -93,7 +96,8 @@ class JobTrigger(BaseTrigger):
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what it takes to make this trigger again."""
         names = (
-            *("entry", "files", "document", "values", "cluster", "delete_policy", "start_timeout_seconds"),
+            *("entry", "files", "document", "values", "templated", "cluster", "delete_policy"),
+            "start_timeout_seconds",
             *("result_from", "mapped_over", "logs", "tail_lines", "tail_every_seconds", "log_manifest", "finish"),
             *("execution_timeout_seconds", "retries", "rendered", "identity"),
         )
@@ -208,7 +212,7 @@ class JobTrigger(BaseTrigger):
     def _sources(self) -> "Sources":
         from cronlift.job.sources import Sources
 
-        return Sources(self.entry, self.files, self.document)
+        return Sources(self.entry, self.files, self.document, templated=self.templated)
 
     def _read_identity(self) -> TaskIdentity:
         if self.identity is not None:

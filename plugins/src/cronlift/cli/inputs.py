@@ -10,6 +10,7 @@ import click
 
 from cronlift.airflow import settings
 from cronlift.errors import ManifestError, SettingsError
+from cronlift.job.plain import says_plain
 from cronlift.job.sources import FILE_SUFFIXES, Sources, collect
 
 PAIR = "NAME=VALUE"
@@ -32,14 +33,15 @@ def read_sources(manifest: Path, folders: Sequence[Path]) -> Sources:
     file = manifest.resolve()
     for base in bases:
         if file.is_relative_to(base):
-            return collect(str(file.relative_to(base)), bases)
+            templated = not says_plain(file.read_text(encoding="utf-8", errors="replace"))
+            return collect(str(file.relative_to(base)), bases, templated=templated)
     raise click.UsageError(f"{manifest} is not below {', '.join(map(str, folders))}. Name the DAG file's --folder.")
 
 
 def dag_folder(manifest: Path) -> Path:
-    """Return the folder that a manifest's names are relative to: above `jobs/`, or its own."""
+    """Return the folder that a manifest's names are relative to: above the nearest `jobs/`, or its own."""
     parent = manifest.resolve().parent
-    return parent.parent if parent.name == "jobs" else parent
+    return next((each.parent for each in (parent, parent.parent) if each.name == "jobs"), parent)
 
 
 def manifests_in(path: Path, folders: Sequence[Path] = ()) -> list[Path]:

@@ -61,6 +61,8 @@ def check_access(sources: Sources, team: str) -> list[ManifestError]:
 
 def readings(sources: Sources) -> Iterator[Reading]:
     """Yield each variable and connection that the templates name: `var.value.X`, `conn.X`, `conn.get('X')`."""
+    if not sources.templated:
+        return
     environment = bare_environment()
     for name, text in [*sources.files.items(), *((sources.entry, leaf) for leaf in _leaves(sources.document))]:
         if "var" not in text and "conn" not in text:

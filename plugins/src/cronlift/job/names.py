@@ -148,6 +148,8 @@ def _names_in(text: str) -> _Names:
 
 
 def _templates(sources: Sources) -> Iterator[tuple[str, str]]:
+    if not sources.templated:
+        return
     yield from sources.files.items()
     for text in texts_in(sources.document):
         yield sources.entry, text

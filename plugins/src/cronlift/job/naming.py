@@ -26,6 +26,8 @@ ANNOTATION_PREFIX = "cronlift.dev/"
 ANNOTATION_SPEC_HASH = "cronlift.dev/spec-hash"
 ANNOTATION_INSTANCE = "cronlift.dev/task-instance-id"
 ANNOTATION_KEEP = "cronlift.dev/keep"
+ANNOTATION_TEMPLATED = "cronlift.dev/templated"
+"""On a Job: "false" says that its manifest is no template."""
 
 
 @dataclass(frozen=True)

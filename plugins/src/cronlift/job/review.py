@@ -10,6 +10,7 @@ from cronlift.job.checks import check
 from cronlift.job.documents import Document, Places
 from cronlift.job.names import unknown_names
 from cronlift.job.parse import parse
+from cronlift.job.plain import read_plain
 from cronlift.job.secret_values import check_secrets, mentions_secret, refuse_unreadable_secret
 from cronlift.job.sources import CACHED_TEMPLATES, Sources
 from cronlift.job.template import Images
@@ -72,7 +73,7 @@ def review(sources: Sources, images: Images | None, *, values: Collection[str] |
     known_values = frozenset(values) if values is not None else None
     if sources.document is not None:
         return _review(sources, known_images, known_values)
-    found = _review_again(sources.entry, tuple(sources.files.items()), known_images, known_values)
+    found = _review_again(sources.entry, tuple(sources.files.items()), sources.templated, known_images, known_values)
     # Errors are raised, and whoever catches one may add to it: never the remembered ones themselves.
     fresh = (ManifestError(each.what, where=each.where, cure=each.cure) for each in found.faults)
     return replace(found, faults=tuple(fresh))
@@ -82,14 +83,17 @@ def review(sources: Sources, images: Images | None, *, values: Collection[str] |
 def _review_again(
     entry: str,
     files: tuple[tuple[str, str], ...],
+    templated: bool,
     images: frozenset[tuple[str, str]] | None,
     values: frozenset[str] | None,
 ) -> Review:
-    return _review(Sources(entry, dict(files)), images, values)
+    return _review(Sources(entry, dict(files), templated=templated), images, values)
 
 
 def _review(sources: Sources, known: frozenset[tuple[str, str]] | None, values: frozenset[str] | None) -> Review:
     images = Images(dict(known)) if known is not None else None
+    if not sources.templated:
+        return _review_plain(sources, images)
     faults = unknown_names(sources, values) if values is not None else []
     try:
         trial = try_rendering(sources, images)
@@ -101,6 +105,18 @@ def _review(sources: Sources, known: frozenset[tuple[str, str]] | None, values: 
         faults += _check_secrets(sources, images, documents, places)
     except ManifestError as error:
         return Review((*faults, *error.faults))
+    return Review(tuple(faults), tuple(documents), places)
+
+
+def _review_plain(sources: Sources, images: Images | None) -> Review:
+    """Review what is no template: nothing in it is a guess."""
+    given = sources.files[sources.entry] if sources.document is None else sources.document
+    places = Places(sources.entry, has_lines=sources.document is None)
+    try:
+        documents = read_plain(sources.entry, given, images)
+    except ManifestError as error:
+        return Review(tuple(error.faults))
+    faults = check(documents, places) or check_secrets(documents, places)
     return Review(tuple(faults), tuple(documents), places)
 
 

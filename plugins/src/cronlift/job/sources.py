@@ -15,6 +15,8 @@ from jinja2.meta import find_referenced_templates
 
 from cronlift.errors import ManifestError
 from cronlift.job.environment import bare_environment
+from cronlift.job.naming import ANNOTATION_TEMPLATED
+from cronlift.job.plain import says_plain
 
 FILE_SUFFIXES = (".yaml", ".yml", ".json", ".j2")
 # The sources lie in the serialized DAG, which every scheduler loop and every trigger start reads.
@@ -33,11 +35,13 @@ class Sources:
         files: Name -> source of every template.
         document: The manifest itself when the DAG gave a dict; each string in it is a template, and `files` are those
             that they refer to.
+        templated: Whether they are Jinja; see `cronlift.job.plain` for those that are not.
     """
 
     entry: str
     files: dict[str, str] = field(default_factory=dict)
     document: dict[str, Any] | None = None
+    templated: bool = True
 
 
 def is_path(manifest: str) -> bool:
@@ -45,12 +49,13 @@ def is_path(manifest: str) -> bool:
     return "\n" not in manifest.strip() and manifest.strip().endswith(FILE_SUFFIXES)
 
 
-def collect(manifest: str | dict[str, Any], folders: Sequence[Path]) -> Sources:
+def collect(manifest: str | dict[str, Any], folders: Sequence[Path], *, templated: bool = True) -> Sources:
     """Read a manifest and all that it refers to.
 
     Args:
         manifest: A path, YAML text, or a dict.
         folders: Where paths and template names are looked up, first match wins; the DAG file's folder comes first.
+        templated: False for plain YAML, which refers to nothing.
 
     Returns:
         The sources, syntax-checked.
@@ -59,6 +64,8 @@ def collect(manifest: str | dict[str, Any], folders: Sequence[Path]) -> Sources:
         ManifestError: A file is missing, has a Jinja syntax error, refers to a template by a name that is computed,
             or all of them together are too large.
     """
+    if not templated:
+        return _collect_plain(manifest, folders)
     files: dict[str, str] = {}
     document = None
     if isinstance(manifest, dict):
@@ -73,9 +80,32 @@ def collect(manifest: str | dict[str, Any], folders: Sequence[Path]) -> Sources:
         name = pending.pop()
         if name not in files:
             files[name] = _read(name, folders, asked_by=None if name == entry else entry)
+            _refuse_plain(name, files[name])
             pending.extend(_references(name, files[name], folders))
     _refuse_too_large(entry, files, document)
     return Sources(entry, files, document)
+
+
+def _refuse_plain(name: str, text: str) -> None:
+    """Refuse to render what says that it is no template: its braces are the shell's, and would come out as others."""
+    if says_plain(text):
+        raise ManifestError(
+            f'the manifest says {ANNOTATION_TEMPLATED}: "false", and the task renders it',
+            where=name,
+            cure="Give the operator templated=False, or remove the annotation.",
+        )
+
+
+def _collect_plain(manifest: str | dict[str, Any], folders: Sequence[Path]) -> Sources:
+    if isinstance(manifest, dict):
+        found = Sources(INLINE_NAME, document=manifest, templated=False)
+    elif is_path(manifest):
+        entry = manifest.strip()
+        found = Sources(entry, {entry: _read(entry, folders, asked_by=None)}, templated=False)
+    else:
+        found = Sources(INLINE_NAME, {INLINE_NAME: manifest}, templated=False)
+    _refuse_too_large(found.entry, found.files, found.document)
+    return found
 
 
 def texts_in(value: Any) -> Iterator[str]:

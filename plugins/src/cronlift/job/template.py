@@ -13,45 +13,17 @@ from jinja2 import TemplateError, TemplateNotFound, TemplateSyntaxError, Undefin
 
 from cronlift.errors import ManifestError
 from cronlift.job.environment import ManifestEnvironment, bare_environment
+from cronlift.job.images import Images
 from cronlift.job.limits import LimitError, Limits, bounded, time_limit
+from cronlift.job.plain import as_one, read_plain
 from cronlift.job.sources import Sources
+
+__all__ = ["Images", "render", "render_leaves", "template_position"]
 
 # What Airflow leaves out of the context of a run without a logical date.
 _NEEDS_LOGICAL_DATE = re.compile(
     r"'(ds|ds_nodash|ts|ts_nodash|ts_nodash_with_tz|logical_date|data_interval_\w+|prev_\w+)' is undefined"
 )
-
-
-class Images(Mapping[str, str]):
-    """The deployment's job images by name: `{{ images.legacy }}`.
-
-    Args:
-        known: Name -> reference, from CRONLIFT_JOB_IMAGES.
-    """
-
-    def __init__(self, known: Mapping[str, str]) -> None:
-        self._known = dict(known)
-
-    def __getitem__(self, name: str) -> str:
-        if name not in self._known:
-            known = ", ".join(sorted(self._known)) or "none"
-            raise ManifestError(
-                f"no job image is called {name!r}",
-                cure=f"Known images: {known}. Use one of them, write the image's full name, or add {name!r} under "
-                "jobImages in the environment's values.",
-            )
-        return self._known[name]
-
-    def __getattr__(self, name: str) -> str:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return self[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._known)
-
-    def __len__(self) -> int:
-        return len(self._known)
 
 
 def render(
@@ -74,12 +46,15 @@ def render(
         limits: Defaults to 40 s and 1 MiB.
 
     Returns:
-        YAML text, or the rendered dict when the DAG gave a dict.
+        YAML text, or the rendered dict when the DAG gave a dict; of a manifest that is no template, always a dict.
 
     Raises:
         ManifestError: A name is not defined, a filter failed, an image is unknown, or a limit was passed; with
             file and line.
     """
+    if not sources.templated:
+        given = sources.files[sources.entry] if sources.document is None else sources.document
+        return as_one(read_plain(sources.entry, given, images))
     limits = limits or Limits()
     environment = bare_environment(sources.files)
     # Globals, as Airflow's names are not: what is imported without "with context" sees these too.
