@@ -38,11 +38,8 @@ _EVERY_DAY = frozenset(range(1, 32))
 _EVERY_MONTH = frozenset(range(1, 13))
 _EVERY_WEEKDAY = frozenset(range(7))
 
-_DIALECTS = (
-    (re.compile(r"@every\b"), "@every is of Go's robfig/cron and of Kubernetes operators"),
-    (re.compile(r"@\S*"), "this nickname is not cron's"),
-    (re.compile(r"[!&%]"), "a line that starts so is fcron's"),
-)
+_FIVE = "Write minute, hour, day of month, month and day of week, for example `30 2 * * 1-5`."
+_NICKNAMES_CURE = "Write one of @yearly, @monthly, @weekly, @daily, @hourly, or five fields such as `*/5 * * * *`."
 
 
 @dataclass(frozen=True)
@@ -137,10 +134,12 @@ def parse_schedule(text: str, flavour: Flavour, seed: str = "") -> Schedule:
     shown = " ".join(words)
     if words and words[0].startswith("@"):
         return _nickname(words, shown)
-    if words and (match := _DIALECTS[2][0].match(words[0])):
-        raise ScheduleError(f"{match.group()!r} cannot start a schedule: {_DIALECTS[2][1]}", _five("*/5 * * * *"))
+    if words and words[0][0] in "!&%":
+        raise ScheduleError(f"{words[0][0]!r} cannot start a schedule: such lines are fcron's", cure=_FIVE)
     if len(words) != 5:
-        raise ScheduleError(f"{shown!r} has {_count(len(words))}{_other_dialect(words)}", _five("30 2 * * 1-5"))
+        dialect = " (with seconds or a year they are Quartz's or Spring's, not cron's)" if len(words) in (6, 7) else ""
+        count = "one field" if len(words) == 1 else f"{len(words)} fields"
+        raise ScheduleError(f"{shown!r} has {count} instead of five{dialect}", cure=_FIVE)
     warnings: list[str] = []
     sets = []
     for index, (field, word) in enumerate(zip(FIELDS, words, strict=True)):
@@ -160,20 +159,6 @@ def parse_schedule(text: str, flavour: Flavour, seed: str = "") -> Schedule:
     )  # fmt: skip
 
 
-def _five(example: str) -> str:
-    return f"Write minute, hour, day of month, month and day of week, for example `{example}`."
-
-
-def _count(words: int) -> str:
-    return "one field instead of five" if words == 1 else f"{words} fields instead of five"
-
-
-def _other_dialect(words: list[str]) -> str:
-    if len(words) in (6, 7):
-        return " (with seconds or a year they are Quartz's or Spring's, not cron's)"
-    return ""
-
-
 def _nickname(words: list[str], shown: str) -> Schedule:
     zero, first = frozenset({0}), frozenset({1})
     hours = frozenset(range(24))
@@ -185,15 +170,14 @@ def _nickname(words: list[str], shown: str) -> Schedule:
         "@hourly": (zero, hours, _EVERY_DAY, _EVERY_MONTH, _EVERY_WEEKDAY, False, False, True),
     }
     table["@annually"], table["@midnight"] = table["@yearly"], table["@daily"]
-    cure = "Write one of @yearly, @monthly, @weekly, @daily, @hourly, or five fields such as `*/5 * * * *`."
     if len(words) > 1:
-        raise ScheduleError(f"{shown!r} has words after the nickname", cure)
+        raise ScheduleError(f"{shown!r} has words after the nickname", cure=_NICKNAMES_CURE)
     if shown == "@reboot":
         none: frozenset[int] = frozenset()
         return Schedule(none, none, none, none, none, False, False, False, reboot=True, text=shown)
     if shown not in table:
-        why = next(words for pattern, words in _DIALECTS if pattern.match(shown))
-        raise ScheduleError(f"{shown!r} is no schedule of cron's: {why}", cure)
+        whose = "it is of Go's robfig/cron" if shown.startswith("@every") else "cron knows no such nickname"
+        raise ScheduleError(f"{shown!r} is no schedule: {whose}", cure=_NICKNAMES_CURE)
     return Schedule(*table[shown], reboot=False, text=shown)
 
 
@@ -211,8 +195,8 @@ class _Reader:
         field = self.field
         return ScheduleError(
             f"bad {field.name} {self.word!r}: {why}",
-            f"It takes {field.low}-{field.high}{', names' if field.names else ''}, lists, ranges and steps of a range,"
-            f" for example `{field.example}`.",
+            cure=f"It takes {field.low}-{field.high}{', names' if field.names else ''}, lists, ranges and steps of a"
+            f" range, for example `{field.example}`.",
         )
 
     def number(self, names: tuple[str, ...]) -> int:
@@ -245,7 +229,8 @@ class _Debian(_Reader):
             self.at += 1
         if rest := self.word[self.at :]:
             self.warnings.append(
-                f"the {self.field.name} {self.word!r} is read as {self.word[: self.at]!r}: Debian's cron stops at {rest[0]!r}"
+                f"the {self.field.name} {self.word!r} is read as {self.word[: self.at]!r}:"
+                f" Debian's cron stops at {rest[0]!r}"
             )
         return found
 

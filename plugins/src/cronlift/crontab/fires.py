@@ -84,10 +84,10 @@ def fire_minutes(
     for part in segments(zone, begin - _WARM_UP_MINUTES, end):
         first = part.begin + part.offset
         jump = 1 if caught_up is None else first - caught_up
-        if begin <= part.begin and caught_up is not None:
-            if 1 < jump <= SMALL_JUMP_MINUTES or (1 < jump <= LARGE_JUMP_MINUTES and not schedule.wild):
-                for _ in ticks(schedule, caught_up + 1, first):
-                    yield part.begin
+        catches_up = 1 < jump <= (SMALL_JUMP_MINUTES if schedule.wild else LARGE_JUMP_MINUTES)
+        if catches_up and caught_up is not None and begin <= part.begin:
+            for _ in ticks(schedule, caught_up + 1, first):
+                yield part.begin
         if _is_back_to_back(jump, flavour):
             caught_up = None
         behind = first if caught_up is None or schedule.wild else max(first, caught_up + 1)

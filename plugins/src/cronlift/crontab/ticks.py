@@ -30,7 +30,7 @@ def ticks(schedule: Schedule, begin: int, end: int) -> Iterator[int]:
         if not every_day and not on_day(schedule, day):
             continue
         base = day * MINUTES_PER_DAY
-        if day == first_day or day == last_day:
+        if day in (first_day, last_day):
             for time in times:
                 if begin <= base + time < end:
                     yield base + time
