@@ -126,6 +126,7 @@ class Crontab:
         lines: Every line of the file, in order.
         rejected: Why the daemon ignores the whole file, in words; None when it does not.
         warnings: What concerns the file as a whole; a sentence each.
+        unread: Why the daemon never looks into the file (its name), in words; None when it does.
     """
 
     source: Source
@@ -134,6 +135,7 @@ class Crontab:
     lines: tuple[Line, ...]
     rejected: str | None = None
     warnings: tuple[str, ...] = ()
+    unread: str | None = None
 
     @property
     def jobs(self) -> tuple[Line, ...]:

@@ -1,0 +1,69 @@
+"""Whether a crontab has the column with the user."""
+
+import re
+from collections.abc import Iterable
+
+from cronlift.crontab.assignment import parse_assignment
+from cronlift.crontab.entry import Entry, Reading, read_entry
+from cronlift.crontab.model import Flavour, Format, Source
+from cronlift.crontab.names import KNOWN_COMMANDS, can_be_user, is_known_user
+
+_SPOOL = re.compile(r"(?:^|/)var/spool/cron/(?:crontabs/|tabs/)?(?P<user>[^/]+)\Z")
+_PROGRAM = re.compile(r"^/.*(/s?bin/|\.(sh|bash|py|php|pl|rb|jar)\Z)")
+_SYSTEM = re.compile(r"(?:^|/)(?:etc/crontab|cron\.d/[^/]+)\Z")
+
+
+def spool_user(path: str) -> str | None:
+    """Return whose tab a file of the spool is, by its name; None for other files."""
+    found = _SPOOL.search(path)
+    return found["user"] if found else None
+
+
+def known_format(source: Source) -> Format | None:
+    """Return the format that a file has by its place on the host; None when the place does not tell."""
+    if source.kind in ("system", "cron.d") or _SYSTEM.search(source.path):
+        return Format.SYSTEM
+    return Format.USER if spool_user(source.path) else None
+
+
+def guess_format(lines: Iterable[str], flavour: Flavour, users: frozenset[str] | None = None) -> Format:
+    """Find out from the lines whether there is a column with the user.
+
+    It is there when the word after the time fields can be a user's name on every job line, and on at least one of
+    them is surely one: a name of the host, a well-known one, or one that a command follows. A column that holds
+    anything else even once is no column with users. Commented-out jobs count only when there are no others.
+
+    Args:
+        lines: The lines of the file.
+        flavour: The daemon.
+        users: The host's users; None when they are not known.
+    """
+    jobs: list[str] = []
+    disabled: list[str] = []
+    for line in lines:
+        text = line.strip(" \t\r")
+        if text.startswith("#"):
+            disabled += _tail(text.lstrip("# \t"), flavour)
+        elif text and parse_assignment(text, flavour) is None:
+            jobs += _tail(text, flavour)
+    tails = [tail.split(None, 2) for tail in jobs or disabled]
+    if not tails or not all(len(words) > 1 and can_be_user(words[0], users) for words in tails):
+        return Format.USER
+    return Format.SYSTEM if any(_is_column(words, users) for words in tails) else Format.USER
+
+
+def _is_column(words: list[str], users: frozenset[str] | None) -> bool:
+    user, command = words[0], words[1]
+    if is_known_user(user, users):
+        return True
+    return command in KNOWN_COMMANDS or bool(_PROGRAM.search(command))
+
+
+def _tail(text: str, flavour: Flavour) -> list[str]:
+    """Return what follows the time fields of a job line; nothing when it is none."""
+    entry: Entry = read_entry(text, Reading(flavour, Format.USER))
+    return [entry.text] if entry.text and entry.schedule and not _is_broken(entry) else []
+
+
+def _is_broken(entry: Entry) -> bool:
+    return entry.error is not None and entry.text is not None and entry.text.startswith("*")

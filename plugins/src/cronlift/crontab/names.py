@@ -1,0 +1,63 @@
+"""Telling a user's name from a command: whether a crontab has the column with the user."""
+
+import re
+
+_USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\$?\Z")
+
+_SCRIPT = re.compile(r"\.(sh|bash|py|php|pl|rb|js|jar|cgi|exe)\Z")
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+KNOWN_USERS = _words("""
+    root daemon bin sys adm lp sync games man mail news uucp proxy www-data backup list irc gnats nobody operator
+    apache nginx httpd http www wwwrun lighttpd tomcat jetty mysql mariadb postgres pgsql redis mongodb memcached
+    elasticsearch kibana logstash rabbitmq zookeeper kafka hadoop hdfs hive yarn spark airflow
+    ubuntu debian centos fedora ec2-user admin vagrant pi deploy deployer app git gitlab jenkins nagios icinga zabbix
+    munin monitor postfix dovecot exim amavis clamav bind named ldap openldap squid ftp vsftpd sshd ntp chrony statd
+    asterisk freeswitch etl oracle weblogic jboss wildfly sap informix db2 drupal wordpress magento odoo
+""")
+"""Names that are users on nearly every server where they stand in a crontab, although some are programs as well."""
+
+KNOWN_COMMANDS = (
+    _words("""
+    sh bash dash zsh ksh csh tcsh env export set cd test source exec eval time nice ionice nohup timeout sudo su runuser
+    flock lockfile setlock run-one chronic cronic solo sleep echo printf cat cp mv rm mkdir touch chmod chown ln find
+    xargs grep egrep sed awk tar gzip zip rsync scp ssh curl wget php php5 php7 php8 python python2 python3 perl ruby
+    rake bundle node npm npx yarn java ant mvn make docker docker-compose podman kubectl mysql mysqldump psql pg_dump
+    vacuumdb run-parts logger logrotate systemctl service reboot shutdown apt-get apt yum dnf certbot ntpdate date kill
+    pkill killall screen tmux artisan drush wp composer just aws gsutil gcloud s3cmd rclone duplicity restic borg
+    if for while case true false let local declare ulimit umask umount mount
+""")
+    - KNOWN_USERS
+)
+"""Names that are commands on nearly every server, and users on hardly any."""
+
+
+def can_be_user(word: str, users: frozenset[str] | None = None) -> bool:
+    """Tell whether a word can stand in the column with the user.
+
+    Args:
+        word: The sixth word of a line.
+        users: The host's users where they are known; then only they can.
+    """
+    if users is not None:
+        return word in users
+    return bool(_USER.match(word)) and word not in KNOWN_COMMANDS and not _SCRIPT.search(word)
+
+
+def is_known_user(word: str, users: frozenset[str] | None = None) -> bool:
+    """Tell whether a word is surely a user, and no command by the look of it."""
+    return word in (KNOWN_USERS if users is None else users)
+
+
+def looks_like_command(word: str) -> bool:
+    """Tell whether a word begins a command: a path, an expansion, an assignment, a known program, a group."""
+    return (
+        word in KNOWN_COMMANDS
+        or word[:1] in ("/", "~", "$", ".", "(", "{", "[", '"', "'", "`")
+        or "/" in word
+        or bool(re.match(r"[A-Za-z_][A-Za-z0-9_]*=", word))
+    )
