@@ -161,8 +161,9 @@ class EmbeddedCluster:
                 # It ends at once when its node is not there yet.
                 wait_until(stage, self._why_not_registered, timeout_seconds=READY_SECONDS, pause_seconds=0.2)
             stage.say(f"starting {part.name}")
-            if daemon.start(part.command, env=_environment()) != former:
+            if (pid := daemon.start(part.command, env=_environment())) != former:
                 started.append(part.name)
+            host.join_daemons(pid)
             if part.name == "containerd":
                 wait_until(stage, self._why_containerd_is_not_ready, timeout_seconds=READY_SECONDS, pause_seconds=0.1)
                 images.load([images.tool_image("pause"), images.tool_image("coredns")], self._log)

@@ -27,6 +27,9 @@ SETTINGS = (
     "kernel.keys.root_maxbytes",
 )
 CGROUP_ROOT = Path("/sys/fs/cgroup")
+SHARES_PER_CPU = 1024
+"""Kubernetes' weight of a CPU in cgroup v1."""
+
 CGROUP_TYPES = {"cgroup", "cgroup2"}
 """On a hybrid host runc makes its cgroups in the second hierarchy too."""
 
@@ -106,21 +109,35 @@ def resolvers() -> list[str]:
 
 
 def make_cgroups() -> None:
-    """Make the cgroup below which every pod lives, in each hierarchy that this host has."""
+    """Make the cgroups of pods and of daemons, in each hierarchy that this host has.
+
+    Processes outside of any group count one by one: a few runtimes that start containers would leave all pods together
+    as much time as one of them. So the daemons and what they start share a group, and the pods' group weighs as much
+    as the kubelet makes it weigh at the root.
+    """
     if (CGROUP_ROOT / "cgroup.controllers").exists():
         (CGROUP_ROOT / layout.CGROUP).mkdir(exist_ok=True)
         for path in (CGROUP_ROOT, CGROUP_ROOT / layout.CGROUP):
             for controller in (CGROUP_ROOT / "cgroup.controllers").read_text().split():
                 (path / "cgroup.subtree_control").write_text(f"+{controller}")
-        return
     for folder in _hierarchies():
         (folder / layout.CGROUP).mkdir(exist_ok=True)
+    for folder in _cpu_hierarchies():
+        (folder / layout.DAEMONS_CGROUP).mkdir(exist_ok=True)
+        if (shares := folder / layout.CGROUP / "cpu.shares").exists():  # v2 weighs groups alike, which is near enough
+            shares.write_text(str(SHARES_PER_CPU * (os.cpu_count() or 1)))
+
+
+def join_daemons(pid: int) -> None:
+    """Move a daemon into the daemons' cgroup; what it starts later follows."""
+    for folder in _cpu_hierarchies():
+        (folder / layout.DAEMONS_CGROUP / "cgroup.procs").write_text(str(pid))
 
 
 def pod_pids() -> list[int]:
     """Return every process of every pod, sandboxes included."""
     found = set()
-    for folder in _own_cgroups():
+    for folder in _own_cgroups(layout.CGROUP):
         for path in folder.rglob("cgroup.procs"):
             try:
                 found |= {int(word) for word in path.read_text().split()}
@@ -131,7 +148,7 @@ def pod_pids() -> list[int]:
 
 def remove_cgroups() -> None:
     """Remove the cgroups, deepest first; they are empty once the pods' processes are gone."""
-    for own in _own_cgroups():
+    for own in _own_cgroups(layout.CGROUP, layout.DAEMONS_CGROUP):
         for folder, _, _ in os.walk(own, topdown=False):
             try:
                 os.rmdir(folder)
@@ -139,8 +156,8 @@ def remove_cgroups() -> None:
                 continue
 
 
-def _own_cgroups() -> list[Path]:
-    return [folder / layout.CGROUP for folder in _hierarchies() if (folder / layout.CGROUP).is_dir()]
+def _own_cgroups(*names: str) -> list[Path]:
+    return [folder / name for folder in _hierarchies() for name in names if (folder / name).is_dir()]
 
 
 def _hierarchies() -> list[Path]:
@@ -148,6 +165,11 @@ def _hierarchies() -> list[Path]:
         return [CGROUP_ROOT]
     lines = [line.split() for line in Path("/proc/self/mountinfo").read_text().splitlines()]
     return sorted({Path(words[4]) for words in lines if words[words.index("-") + 1] in CGROUP_TYPES})
+
+
+def _cpu_hierarchies() -> list[Path]:
+    """Return where CPU time is shared out: one hierarchy, of v1 or v2."""
+    return [folder for folder in _hierarchies() if folder == CGROUP_ROOT or (folder / "cpu.shares").exists()]
 
 
 def _setting(name: str) -> Path:

@@ -11,6 +11,11 @@ from ci.errors import UserError
 NODE = "cronlift"
 BRIDGE = "cronlift0"
 CGROUP = "cronlift"
+"""Of all pods, in every hierarchy."""
+
+DAEMONS_CGROUP = "cronlift-daemons"
+"""Of the cluster's own processes, as a host's init gives its services one."""
+
 CLUSTER_DOMAIN = "cluster.local"
 
 RUN = Path("/run/cronlift")
