@@ -8,11 +8,16 @@ no more than the operator.
 TYPE_CHECKING = False  # not from typing, whose import takes longer than all the rest; checkers know the name
 if TYPE_CHECKING:
     from cronlift.airflow.operator import KubernetesJobOperator
+    from cronlift.airflow.timetable import CrontabTimetable
     from cronlift.errors import CronliftError
 
-__all__ = ["CronliftError", "KubernetesJobOperator"]
+__all__ = ["CronliftError", "CrontabTimetable", "KubernetesJobOperator"]
 
-_HOMES = {"CronliftError": "cronlift.errors", "KubernetesJobOperator": "cronlift.airflow.operator"}
+_HOMES = {
+    "CronliftError": "cronlift.errors",
+    "CrontabTimetable": "cronlift.airflow.timetable",
+    "KubernetesJobOperator": "cronlift.airflow.operator",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -9,6 +9,7 @@ CronliftError
 │   ├── ScheduleError         the time fields of a line are not what its daemon accepts
 │   └── FlavourError          nothing, or too much, says which daemon read the crontabs
 ├── TeamError                 a DAG claims a team, a namespace or a name that is not its own
+├── LateRunError              a run is later than its timetable allows, and is left out
 ├── DatabaseError             Airflow's database could not be read, or is not the deployment's
 ├── ClusterError              talking to the Kubernetes API failed
 │   ├── ClusterConfigError    no cluster, or unreadable credentials
@@ -127,6 +128,10 @@ class FlavourError(CrontabError):
 
 class TeamError(CronliftError):
     """A DAG claims a team, a namespace or a name that is not its own."""
+
+
+class LateRunError(CronliftError):
+    """A run is later than its timetable's grace allows, and is left out."""
 
 
 class DatabaseError(CronliftError):

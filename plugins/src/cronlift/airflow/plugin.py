@@ -1,16 +1,18 @@
-"""What Airflow takes from this package as a plugin: links. Loaded by the entry point `airflow.plugins`."""
+"""What Airflow takes from this package as a plugin: a timetable, links. Loaded by the entry point `airflow.plugins`."""
 
 from typing import Any
 
 from airflow.plugins_manager import AirflowPlugin
 
 from cronlift.airflow import settings
+from cronlift.airflow.timetable import CrontabTimetable
 
 
 class CronliftPlugin(AirflowPlugin):
-    """Links of Job tasks; none, and nothing imported, where the deployment has no templates for them."""
+    """The timetable, and links of Job tasks; no link is imported where the deployment has no templates for them."""
 
     name = "cronlift"
+    timetables: list[Any] = [CrontabTimetable]  # noqa: RUF012 - so it is declared in the base class
 
     @classmethod
     def on_load(cls, *_: Any, **__: Any) -> None:

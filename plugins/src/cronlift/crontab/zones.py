@@ -48,7 +48,7 @@ def find_zone(name: str) -> ZoneInfo:
 
 def to_minute(when: datetime) -> int:
     """Return the minute that an aware time lies in."""
-    return (when - EPOCH) // timedelta(minutes=1)
+    return int(when.timestamp() // 60)
 
 
 def from_minute(minute: int) -> datetime:
