@@ -11,6 +11,9 @@ from typing import Any
 from tests.bench.operators.contenders import OURS, PLAIN, STOCK_JOB
 from tests.bench.operators.figures import percentile, spread
 
+ENDED = {"success", "failed", "upstream_failed", "skipped", "removed"}
+"""Airflow's states of a task that is over."""
+
 Cases = Sequence[Mapping[str, Any]]
 
 
@@ -62,6 +65,9 @@ def summary(cases: Cases) -> dict[str, Any] | None:
         "cases": len(cases),
         "tasks": sum(case["tasks"] for case in cases),
         "failed": sum(case["failed"] for case in cases),
+        "unfinished": sum(
+            number for case in cases for state, number in case.get("states", {}).items() if state not in ENDED
+        ),
         "wall_seconds": median(cases, "wall_seconds"),
         "start_seconds": None if plain else spread(pooled(cases, "starts")),
         "end_seconds": spread(pooled(cases, "ends")),

@@ -81,7 +81,7 @@ def _table(title: str, block: str, runs: int | None, cases: Cases) -> list[str]:
         start, end = found["start_seconds"], found["end_seconds"]
         cells = [
             TITLES[contender],
-            f"{found['failed']} of {found['tasks']}",
+            _failed(found),
             _seconds(found["wall_seconds"], 1),
             _seconds(found["cpu_seconds_per_task"], 3),
             _number(found["requests_per_task"]),
@@ -93,6 +93,11 @@ def _table(title: str, block: str, runs: int | None, cases: Cases) -> list[str]:
     if not rows:
         return []
     return ["", f"### {title}", "", f"| {' | '.join(HEAD)} |", f"|{' --- |' * len(HEAD)}", *rows]
+
+
+def _failed(found: dict[str, Any]) -> str:
+    words = f"{found['failed'] - found['unfinished']} of {found['tasks']}"
+    return f"{words}; {found['unfinished']} had not ended when it was given up" if found["unfinished"] else words
 
 
 def _requests(cases: Cases) -> list[str]:
