@@ -82,7 +82,7 @@ def _table(title: str, block: str, runs: int | None, cases: Cases) -> list[str]:
         cells = [
             TITLES[contender],
             _failed(found),
-            _seconds(found["wall_seconds"], 1),
+            "given up" if found["unfinished"] else _seconds(found["wall_seconds"], 1),
             _seconds(found["cpu_seconds_per_task"], 3),
             _number(found["requests_per_task"]),
             _number(found["log_streams_per_task"]),

@@ -211,7 +211,7 @@ def test_the_report_names_failures_goals_and_what_broke() -> None:
 
 def test_the_report_tells_a_task_that_had_not_ended_from_one_that_failed() -> None:
     given_up = case("300", STOCK_JOB, wall_seconds=None, failed=20, states={"success": 30, "failed": 12, "deferred": 8})
-    assert "12 of 50; 8 had not ended when it was given up" in markdown({**CONTENT, "cases": [given_up]})
+    assert "12 of 50; 8 had not ended when it was given up" in report.markdown({**CONTENT, "cases": [given_up]})
 
 
 def test_only_the_generated_part_of_the_page_is_written(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
