@@ -7,7 +7,7 @@ from importlib import import_module
 
 import click
 
-_COMMANDS = ("render", "validate", "doctor", "sweep", "migrate")
+_COMMANDS = ("render", "validate", "doctor", "sweep", "migrate", "fires", "prove")
 
 
 class _Commands(click.Group):

@@ -1,0 +1,110 @@
+"""Which stretches of time a proof looks at, and what it found."""
+
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import zip_longest
+from zoneinfo import ZoneInfo
+
+from cronlift.crontab.expression import Schedule
+from cronlift.crontab.zones import MINUTES_PER_DAY, changes, from_minute, to_minute
+
+EVERY_TICK_RUNS_PER_DAY = 48
+"""Up to so many runs a day every one is compared; denser schedules only around changes of the clock and in samples."""
+
+SAMPLE_WEEKS = 30
+_AROUND_CHANGE_MINUTES = 2 * MINUTES_PER_DAY
+_WEEK_MINUTES = 7 * MINUTES_PER_DAY
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A stretch of time: later than `after`, not later than `until`."""
+
+    after: datetime
+    until: datetime
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first minute at which two lists of starts part.
+
+    Attributes:
+        at: The minute, UTC.
+        daemon: How often the daemon starts the job then.
+        dag: How often the DAG runs then.
+    """
+
+    at: datetime
+    daemon: int
+    dag: int
+
+
+def runs_per_day(schedule: Schedule) -> int:
+    """Return how many starts a day has that has any."""
+    return 0 if schedule.never_fires else len(schedule.minutes) * len(schedule.hours)
+
+
+def stretches(schedule: Schedule, zones: Sequence[ZoneInfo], begin: datetime, years: int, full: bool) -> list[Stretch]:
+    """Return what to compare.
+
+    Args:
+        schedule: The line's.
+        zones: Zones whose changes of the clock matter.
+        begin: Where the years begin.
+        years: How many.
+        full: Compare everything, however dense.
+    """
+    first = to_minute(begin)
+    last = first + years * 365 * MINUTES_PER_DAY + years // 4 * MINUTES_PER_DAY
+    if full or runs_per_day(schedule) <= EVERY_TICK_RUNS_PER_DAY:
+        return [Stretch(from_minute(first), from_minute(last))]
+    parts = [
+        (max(first, change - _AROUND_CHANGE_MINUTES), min(last, change + _AROUND_CHANGE_MINUTES))
+        for zone in zones
+        for change in changes(zone, first, last)
+    ]
+    draw = random.Random(schedule.text)  # noqa: S311 - a sample, the same one each time
+    parts += [(start, start + _WEEK_MINUTES) for start in draw.sample(range(first, last - _WEEK_MINUTES), SAMPLE_WEEKS)]
+    return [Stretch(from_minute(start), from_minute(end)) for start, end in _joined(sorted(parts))]
+
+
+def first_difference(daemon: Iterable[int], dag: Iterable[int]) -> tuple[int, Difference | None]:
+    """Compare two lists of minutes since 1970, in order.
+
+    Returns:
+        How many starts were equal, and where the lists part; None when they do not.
+    """
+    count = 0
+    ours, theirs = iter(daemon), iter(dag)
+    for one, other in zip_longest(ours, theirs):
+        if one != other:
+            at = min(each for each in (one, other) if each is not None)
+            return count, Difference(from_minute(at), _times(at, one, ours), _times(at, other, theirs))
+        count += 1
+    return count, None
+
+
+def today() -> datetime:
+    """Return the midnight, UTC, that today began with."""
+    now = datetime.now(UTC)
+    return now.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _times(at: int, first: int | None, rest: Iterator[int]) -> int:
+    count = 0
+    while first == at:
+        count += 1
+        first = next(rest, None)
+    return count
+
+
+def _joined(parts: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    joined: list[tuple[int, int]] = []
+    for start, end in parts:
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined
