@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 BUILTINS = frozenset(
     {
-        ".", ":", "[", "[[", "alias", "bg", "break", "builtin", "cd", "command", "continue", "declare", "echo", "eval",
-        "exec", "exit", "export", "false", "fg", "getopts", "hash", "jobs", "let", "local", "popd", "printf",
-        "pushd", "pwd", "read", "readonly", "return", "set", "shift", "shopt", "source", "test", "time", "times", "trap", "true",
-        "type", "typeset", "ulimit", "umask", "unalias", "unset", "wait",
+        ".", ":", "[", "[[", "alias", "bg", "break", "builtin", "cd", "command", "continue", "declare", "echo",
+        "eval", "exec", "exit", "export", "false", "fg", "getopts", "hash", "jobs", "let", "local", "popd", "printf",
+        "pushd", "pwd", "read", "readonly", "return", "set", "shift", "shopt", "source", "test", "time", "times",
+        "trap", "true", "type", "typeset", "ulimit", "umask", "unalias", "unset", "wait",
     }
 )  # fmt: skip
 """Of the shell itself: no file on the host."""
