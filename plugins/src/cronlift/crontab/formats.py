@@ -7,23 +7,24 @@ from cronlift.crontab.assignment import parse_assignment
 from cronlift.crontab.entry import Entry, Reading, read_entry
 from cronlift.crontab.model import Flavour, Format, Source
 from cronlift.crontab.names import KNOWN_COMMANDS, can_be_user, is_known_user
+from cronlift.crontab.places import place_of
 
-_SPOOL = re.compile(r"(?:^|/)var/spool/cron/(?:crontabs/|tabs/)?(?P<user>[^/]+)\Z")
 _PROGRAM = re.compile(r"^/.*(/s?bin/|\.(sh|bash|py|php|pl|rb|jar)\Z)")
-_SYSTEM = re.compile(r"(?:^|/)(?:etc/crontab|cron\.d/[^/]+)\Z")
 
 
 def spool_user(path: str) -> str | None:
     """Return whose tab a file of the spool is, by its name; None for other files."""
-    found = _SPOOL.search(path)
-    return found["user"] if found else None
+    place = place_of(path)
+    return place.user if place else None
 
 
 def known_format(source: Source) -> Format | None:
     """Return the format that a file has by its place on the host; None when the place does not tell."""
-    if source.kind in ("system", "cron.d") or _SYSTEM.search(source.path):
+    place = place_of(source.path)
+    kind = source.kind if place is None or source.kind != "user" else place.kind
+    if kind in ("system", "cron.d"):
         return Format.SYSTEM
-    return Format.USER if spool_user(source.path) else None
+    return Format.USER if place is not None and place.user else None
 
 
 def guess_format(lines: Iterable[str], flavour: Flavour, users: frozenset[str] | None = None) -> Format:

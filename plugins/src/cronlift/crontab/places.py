@@ -11,7 +11,7 @@ _PLACES = (
     (re.compile(r"(?:^|/)(?:etc/)?(?P<file>anacrontab)\Z"), "anacrontab"),
     (re.compile(r"(?:^|/)(?P<file>cron\.(?:hourly|daily|weekly|monthly|yearly)/[^/]+)\Z"), "run-parts"),
     (re.compile(r"(?:^|/)cron/(?:crontabs|tabs)/(?P<user>[^/]+)\Z"), "user"),
-    (re.compile(r"(?:^|/)crontabs/(?P<user>[^/]+)\Z"), "user"),
+    (re.compile(r"(?:^|/)crontabs/(?P<user>[a-z_][a-z0-9_-]*)\Z"), "user"),
     (re.compile(r"(?:^|/)spool/cron/(?P<user>[^/]+)\Z"), "user"),
 )
 _HOST_PATH = re.compile(r"(?:^|/)((?:etc|var/spool/cron|usr/lib)/(?:.*)|(?:etc|var/spool/cron))\Z")

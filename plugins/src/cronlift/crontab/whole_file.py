@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from cronlift.crontab.entry import Reading
 from cronlift.crontab.model import Flavour, Format, Line, LineKind, Source
+from cronlift.crontab.places import place_of
 from cronlift.crontab.text import BYTE_ORDER_MARK
 
 DEBIAN_LINE_LIMIT = 10_003
@@ -20,7 +21,8 @@ def unread_reason(source: Source, flavour: Flavour) -> str | None:
 
     Source: `valid_name` in database.c of cron 3.0pl1-162 (Debian), `not_a_crontab` in database.c of cronie 1.7.2.
     """
-    if source.kind != "cron.d" and not re.search(r"(?:^|/)etc/cron\.d/[^/]+\Z", source.path):
+    place = place_of(source.path)
+    if source.kind != "cron.d" and (place is None or place.kind != "cron.d"):
         return None
     name = source.path.rsplit("/", 1)[-1]
     if flavour is Flavour.DEBIAN:
