@@ -1,0 +1,161 @@
+"""`REPORT.md`: the import for reviewers of the pull request. Made from `report.json` alone."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from cronlift.crontab.model import Verdict
+from cronlift.crontab.report_load import load_of
+
+_NO_JOBS = {str(each) for each in (Verdict.BLANK, Verdict.COMMENT, Verdict.SETTING)}
+MEANINGS = {
+    "exact": "runs as it did",
+    "equivalent": "starts as it did, in other words",
+    "changed": "runs, but something is not as it was",
+    "needs-decision": "left out until somebody decides",
+    "host-only": "stays on a host",
+    "never-ran": "the old daemon never started it",
+    "rejected-by-daemon": "the old daemon refused it",
+    "disabled": "was commented out, or is given up",
+    "blank": "no job",
+    "comment": "no job",
+    "setting": "no job",
+}
+"""Verdict -> what it means, in words."""
+
+_SECTIONS = (
+    ("needs-decision", "Left out until you decide"),
+    ("changed", "Not as it was"),
+    ("host-only", "Stays on a host"),
+    ("rejected-by-daemon", "Refused by the old daemon"),
+    ("never-ran", "Never ran"),
+    ("disabled", "Disabled"),
+)
+
+
+def markdown(report: Mapping[str, Any]) -> str:
+    """Return the file's content.
+
+    Args:
+        report: See `report.report_of`.
+    """
+    lines: Sequence[Mapping[str, Any]] = report["lines"]
+    parts = [
+        f"# Crontabs of team {report['team']}",
+        "Written by `cronlift import` from `report.json`; decisions go into `decisions.yaml`.",
+        _table(("verdict", "lines", "meaning"), _counts(report["counts"])),
+        _state_of_groups(report["groups"], lines),
+    ]
+    for verdict, title in _SECTIONS:
+        found = [line for line in lines if line["verdict"] == verdict]
+        if found:
+            rows = ((_where(each), _code(each["raw"]), _text(each["reason"]), _text(each["cure"])) for each in found)
+            parts += [f"## {title}", _table(("where", "line", "why", "what to do"), rows)]
+    parts += _load(lines)
+    parts += ["## Every job", _jobs(lines)]
+    parts += list(_needs(lines))
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def matrix(lines: Iterable[Mapping[str, Any]], key: str) -> dict[str, list[str]]:
+    """Return what several jobs share: path or host -> the lines that name it, most shared first.
+
+    Args:
+        lines: Of a report.
+        key: "paths", "hosts", "missing" or "programs".
+    """
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        for each in line.get(key) or ():
+            found.setdefault(each, []).append(f"{line['file']}:{line['line']}")
+    return dict(sorted(found.items(), key=lambda item: (-len(item[1]), item[0])))
+
+
+def secrets_of(lines: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Return the Secrets that jobs wait for: name/key -> lines."""
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        for place in (line.get("secrets") or {}).values():
+            found.setdefault(place, []).append(f"{line['file']}:{line['line']}")
+    return dict(sorted(found.items()))
+
+
+def _counts(counts: Mapping[str, int]) -> Iterator[Sequence[str]]:
+    for verdict, count in counts.items():
+        if count:
+            yield verdict, str(count), MEANINGS[verdict]
+    yield "**all**", f"**{sum(counts.values())}**", "every input line"
+
+
+def _state_of_groups(groups: Mapping[str, Mapping[str, Any]], lines: Sequence[Mapping[str, Any]]) -> str:
+    rows = []
+    for name, group in groups.items():
+        dags = sum(bool(line["dag_id"]) for line in lines if line["file"] == group["file"])
+        rows.append((name, _code(group["file"]), group["flavour"], str(dags), group["state"], group["start"]))
+    warnings = [f"- {_code(each['file'])}: {_text(text)}" for each in groups.values() for text in each["warnings"]]
+    table = _table(("group", "file", "daemon", "DAGs", "state", "from"), rows)
+    return "\n\n".join(["## Files", table, *(["\n".join(warnings)] if warnings else [])])
+
+
+def _load(lines: Sequence[Mapping[str, Any]]) -> list[str]:
+    load = load_of(lines)
+    if not load.runs_per_day:
+        return []
+    at = f"{load.peak_minute // 60:02}:{load.peak_minute % 60:02}"
+    words = [f"{load.runs_per_day:,.0f} runs a day; at most {load.peak} start in one minute ({at})."]
+    if load.often:
+        words.append(
+            f"{load.often} jobs run every five minutes or more often and make {load.often_share:.0%} of all runs: each "
+            "run is a Pod, so let them run less often, or put their loop into a Deployment."
+        )
+    return ["## Load", " ".join(words)]
+
+
+def _jobs(lines: Sequence[Mapping[str, Any]]) -> str:
+    rows = []
+    for line in lines:
+        if line["dag_id"]:
+            runs = f"{line.get('runs_per_day', 0):,.4g}"
+            rows.append((_where(line), _code(line["dag_id"]), line["verdict"], _text(line.get("words", "")), runs,
+                         line.get("schedule_kind", "")))  # fmt: skip
+    return _table(("where", "DAG", "verdict", "starts", "runs a day", "timetable"), rows) if rows else "None."
+
+
+def _needs(lines: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    if secrets := secrets_of(lines):
+        yield "## Secrets to create"
+        yield _table(("Secret/key", "lines"), ((_code(name), ", ".join(where)) for name, where in secrets.items()))
+    for key, title, head in (
+        ("missing", "Not in the image", "path"),
+        ("hosts", "Machines that jobs talk to", "host"),
+        ("paths", "Paths that jobs name", "path"),
+    ):
+        if found := matrix(lines, key):
+            yield f"## {title}"
+            yield _table((head, "lines"), ((_code(name), ", ".join(where)) for name, where in found.items()))
+    warned = [(_where(line), " ".join(line["warnings"])) for line in lines if line["warnings"]]
+    if warned:
+        yield "## To know"
+        yield _table(("where", "what"), ((where, _text(text)) for where, text in warned))
+
+
+def _where(line: Mapping[str, Any]) -> str:
+    return f"{_text(line['file'])}:{line['line']}"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [f"| {' | '.join(head)} |", f"| {' | '.join('---' for _ in head)} |"]
+    return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def _text(text: str) -> str:
+    """Return text that is nothing else in Markdown: no cell ends in it, and no tag begins."""
+    flat = re.sub(r"\s+", " ", text).strip()
+    return flat.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*").replace("_", "\\_")
+
+
+def _code(text: str) -> str:
+    flat = re.sub(r"[\r\n\t]+", " ", text).replace("|", "\\|")
+    fence = "`" * (max((len(each) for each in re.findall(r"`+", flat)), default=0) + 1)
+    edge = " " if flat.startswith("`") or flat.endswith("`") else ""
+    return f"{fence}{edge}{flat}{edge}{fence}" if flat else ""
