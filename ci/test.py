@@ -27,8 +27,11 @@ INTEGRATION_PROGRAMS = {
     "skopeo": "skopeo",
     "curl": "curl",
     "procps": "ps",
+    "gcc": "gcc",
+    "libc6-dev": "/usr/include/stdio.h",
+    "make": "make",
 }
-"""Package -> a program of it, beyond what the embedded cluster needs."""
+"""Package -> a program of it, or a file by its full path, beyond what the embedded cluster needs."""
 
 NOTHING_SELECTED = 5
 """pytest's exit code when words such as `-k browser` leave no test in a tier."""
@@ -79,7 +82,13 @@ def _pytest(*words: str) -> tuple[str, ...]:
 
 def _ensure_integration() -> None:
     install_missing()
-    ensure_packages([package for package, program in INTEGRATION_PROGRAMS.items() if not shutil.which(program)])
+    ensure_packages(
+        [
+            package
+            for package, program in INTEGRATION_PROGRAMS.items()
+            if not (os.path.exists(program) if program.startswith("/") else shutil.which(program))
+        ]
+    )
 
 
 TIERS = (
