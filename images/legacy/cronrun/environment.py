@@ -72,11 +72,12 @@ def parse_settings(text: str) -> dict[str, str]:
     """Read a file such as /etc/environment as pam_env does: literal values, one pair of outer quotes removed.
 
     Source:
-        pam_env(8): lines of KEY=VALUE, `export` allowed, # starts a comment, an empty value unsets the variable.
+        pam_env 1.5: lines of KEY=VALUE, `export` allowed, # starts a comment (what is before it keeps its blanks), an
+        empty value unsets the variable.
     """
     found: dict[str, str] = {}
     for line in text.splitlines():
-        match = _SETTING.match(line.partition("#")[0].rstrip())
+        match = _SETTING.match(line.rstrip().partition("#")[0])
         if not match:
             continue
         name, value = match.group(1), match.group(2)

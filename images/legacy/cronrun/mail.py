@@ -124,7 +124,7 @@ def send(head: bytes, spool: Spool, to: str, user: User, sendmail: str = SENDMAI
         What became of it, in words that begin with "sent", or with "failed" and the cause.
     """
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": user.home, "LOGNAME": user.name}
-    command = [sendmail, "-i", "-FCronDaemon", "-B8BITMIME", "-oem", *_addresses(to)]
+    command = [sendmail, "-FCronDaemon", "-i", "-B8BITMIME", "-oem", *_addresses(to)]
     text = _letter(head, spool)
     if text is None:
         return f"failed: no room for it in {' or '.join(SPOOL_FOLDERS)}; mount an emptyDir at /tmp"

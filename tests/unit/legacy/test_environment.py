@@ -61,4 +61,4 @@ def test_missing_secret_is_refused_by_its_name() -> None:
 
 def test_values_are_literal_and_one_pair_of_quotes_goes() -> None:
     text = "# comment\nA=1\nexport B=\"x y\"\nC='$HOME'\nD=a # b\nE=\n  F=2\nno setting\n1X=3\n"
-    assert parse_settings(text) == {"A": "1", "B": "x y", "C": "$HOME", "D": "a", "F": "2"}
+    assert parse_settings(text) == {"A": "1", "B": "x y", "C": "$HOME", "D": "a ", "F": "2"}

@@ -106,7 +106,7 @@ def test_mail_reaches_sendmail_with_the_daemons_arguments(tmp_path: Path) -> Non
     spool = Spool(5, (str(tmp_path),))
     spool.add(b"hello world\n")
     assert mail.send(b"To: a\n\n", spool, "a,b", USER, program) == "sent to a,b"
-    assert (tmp_path / "words").read_text() == "-i|-FCronDaemon|-B8BITMIME|-oem|a|b|"
+    assert (tmp_path / "words").read_text() == "-FCronDaemon|-i|-B8BITMIME|-oem|a|b|"
     assert (tmp_path / "text").read_text() == "To: a\n\nhello\n[7 more bytes are in the task's log]\n"
 
 
