@@ -4,10 +4,11 @@ Results go to stdout, faults and progress to stderr. Exit codes: 0 well, 1 a fau
 """
 
 from importlib import import_module
+from keyword import iskeyword
 
 import click
 
-_COMMANDS = ("render", "validate", "doctor", "sweep", "migrate", "fires", "prove")
+_COMMANDS = ("import", "render", "validate", "doctor", "sweep", "migrate", "fires", "prove", "replay")
 
 
 class _Commands(click.Group):
@@ -21,7 +22,8 @@ class _Commands(click.Group):
         """Import a subcommand; None when there is none of that name."""
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"cronlift.cli.{cmd_name}"), f"{cmd_name}_command")
+        module = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name  # `import` cannot be a module's name
+        command: click.Command = getattr(import_module(f"cronlift.cli.{module}"), f"{cmd_name}_command")
         return command
 
 
