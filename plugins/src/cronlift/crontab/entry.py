@@ -27,6 +27,7 @@ class Entry:
         text: The command before the rule of `%`; None when the line ends before it.
         error: Why the daemon rejects the line; None when it does not.
         warnings: What works, but probably not as meant.
+        daemon_accepts: Whether the daemon takes the line in spite of `error`, with a command that cannot exist.
     """
 
     schedule: str | None = None
@@ -34,6 +35,7 @@ class Entry:
     text: str | None = None
     error: str | None = None
     warnings: tuple[str, ...] = ()
+    daemon_accepts: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,11 +74,22 @@ def read_entry(text: str, reading: Reading) -> Entry:
     if rest is None:
         return replace(entry, error=entry.error or "the command is missing after the time fields")
     if reading.format is Format.SYSTEM:
-        return _read_user(entry, rest, reading)
+        return _read_user(entry, text, rest, reading)
     if rest.startswith("*"):
         fault = dialect_of(text) or "a sixth time field stands where the command should be; cron has five"
         return replace(entry, error=entry.error or fault, text=rest)
+    if entry.error is None and (dialect := _dialect_in_command(text, rest)):
+        return replace(entry, error=dialect, text=rest, daemon_accepts=True)
     return _read_command(entry, rest, reading)
+
+
+def _dialect_in_command(text: str, rest: str) -> str | None:
+    """Name the dialect of a line whose sixth time field the daemon takes for the command."""
+    word = re.split(r"[ \t]", rest, maxsplit=1)[0]
+    if text.startswith("@") or not re.fullmatch(r"[0-9*?/,-]+", word):
+        return None
+    dialect = dialect_of(text)
+    return f"{dialect}. The daemon takes {word!r} for the command, which there is not" if dialect else None
 
 
 def _read_dash(text: str, reading: Reading) -> tuple[str, Entry]:
@@ -131,11 +144,11 @@ def _too_few_fields(text: str, schedule: str, reading: Reading) -> str:
     )
 
 
-def _read_user(entry: Entry, rest: str, reading: Reading) -> Entry:
+def _read_user(entry: Entry, text: str, rest: str, reading: Reading) -> Entry:
     """Read the column with the user, then the command."""
     user = re.split(r"[ \t]", rest, maxsplit=1)[0]
     if not can_be_user(user, reading.users):
-        fault = _user_fault(user, rest, reading)
+        fault = _user_fault(user, text, rest, reading)
         return replace(entry, error=entry.error or fault, text=rest or None)
     command: str | None = rest[len(user) :]
     if reading.flavour is Flavour.CRONIE:
@@ -148,11 +161,11 @@ def _read_user(entry: Entry, rest: str, reading: Reading) -> Entry:
     return _read_command(entry, command, reading)
 
 
-def _user_fault(user: str, rest: str, reading: Reading) -> str:
+def _user_fault(user: str, text: str, rest: str, reading: Reading) -> str:
     if not rest:
         return "the user and the command are missing after the time fields"
     if looks_like_time(user) and not user.isalpha():
-        return f"a sixth time field {user!r} stands where the user should be; cron has five"
+        return dialect_of(text) or f"a sixth time field {user!r} stands where the user should be; cron has five"
     word = printable(user)
     if reading.users is not None and not looks_like_command(user):
         return f"the host has no user {word!r}"

@@ -93,6 +93,8 @@ class Line:
         comments: The comment lines directly above it, as written.
         warnings: What works, but probably not as meant; a sentence each.
         error: Why the daemon rejects the line, in words; None when it does not.
+        daemon_accepts: Whether the daemon takes a bad line all the same: a schedule of Quartz whose sixth field it
+            takes for the command, for example. Such a line does not spoil the file.
     """
 
     file: str
@@ -108,6 +110,7 @@ class Line:
     comments: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     error: str | None = None
+    daemon_accepts: bool = False
 
     @property
     def where(self) -> str:

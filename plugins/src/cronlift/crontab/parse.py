@@ -176,6 +176,7 @@ class _Walk:
             comments=tuple(self.comments),
             warnings=tuple(warnings),
             error=entry.error,
+            daemon_accepts=entry.daemon_accepts,
         )
 
     def _read_comment(self, line: Line, text: str) -> Line:

@@ -44,7 +44,7 @@ def refusal(reading: Reading, lines: Sequence[Line], *, ended: bool) -> str | No
     """
     if reading.flavour is Flavour.CRONIE:
         return _cronie_refusal(reading, lines)
-    if bad := next((line for line in lines if line.kind is LineKind.BAD), None):
+    if bad := next((line for line in lines if line.kind is LineKind.BAD and not line.daemon_accepts), None):
         if not ended and bad is lines[-1]:
             return "the last line has no line feed, and Debian's cron then ignores the whole file"
         return f"line {bad.number} is wrong ({bad.error}), and Debian's cron then ignores the whole file"
