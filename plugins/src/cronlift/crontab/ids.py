@@ -129,7 +129,9 @@ def slug_words(command: str) -> list[str]:
     return [each for each in names if each] or ["job"]
 
 
-def assign(team: str, host: str, lines: Sequence[Asking], known: Iterable[Known]) -> list[str]:
+def assign(
+    team: str, host: str, lines: Sequence[Asking], known: Iterable[Known], gone: Collection[str] = ()
+) -> list[str]:
     """Give each line its id.
 
     Args:
@@ -137,12 +139,13 @@ def assign(team: str, host: str, lines: Sequence[Asking], known: Iterable[Known]
         host: The old host's name, as a slug.
         lines: Every line that needs an id, in order.
         known: What earlier imports gave, of other files too: those ids are taken.
+        gone: Files whose lines are no longer imported, so that their ids may go to other files.
 
     Returns:
         An id for each line.
     """
     before = list(known)
-    found = _kept(lines, before)
+    found = _kept(lines, before, gone)
     taken = {each.dag_id for each in before} | set(found.values())
     shared: dict[str, int] = {}
     for line in lines:
@@ -158,8 +161,9 @@ def assign(team: str, host: str, lines: Sequence[Asking], known: Iterable[Known]
     return [found[index] for index in range(len(lines))]
 
 
-def _kept(lines: Sequence[Asking], known: Sequence[Known]) -> dict[int, str]:
+def _kept(lines: Sequence[Asking], known: Sequence[Known], gone: Collection[str]) -> dict[int, str]:
     """Find again what was known: first where file and schedule are the same too, then by the hash alone, in order."""
+    files = {line.file for line in lines}
     by_hash: dict[str, list[Known]] = {}
     for each in sorted(known, key=lambda one: (one.file, one.number)):
         by_hash.setdefault(each.hash, []).append(each)
@@ -167,6 +171,7 @@ def _kept(lines: Sequence[Asking], known: Sequence[Known]) -> dict[int, str]:
     tests: tuple[Callable[[Asking, Known], bool], ...] = (
         lambda line, old: old.file == line.file and old.schedule == line.schedule,
         lambda line, old: old.file == line.file,
+        lambda line, old: old.file in files or old.file in gone,
     )
     for fits in tests:
         for index, line in enumerate(lines):

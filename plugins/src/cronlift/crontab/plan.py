@@ -1,6 +1,6 @@
 """From crontabs to what is written: a verdict for every line, and a specification for every line that becomes a DAG."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -93,6 +93,11 @@ class Group:
         """Return what becomes DAGs."""
         return tuple(each.job for each in self.lines if each.job is not None)
 
+    @property
+    def jobs_or_undecided(self) -> bool:
+        """Tell whether anything of it becomes a DAG, or may."""
+        return bool(self.jobs) or any(each.judgement.verdict is Verdict.NEEDS_DECISION for each in self.lines)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -119,6 +124,8 @@ def make_plan(
     decisions: Decisions,
     known: Iterable[Known] = (),
     group_of: Mapping[str, str] | None = None,
+    proposals: Mapping[str, str] | None = None,
+    gone: Collection[str] = (),
 ) -> Plan:
     """Decide what becomes of every line.
 
@@ -128,13 +135,16 @@ def make_plan(
         decisions: What people decided.
         known: The ids that earlier imports gave.
         group_of: The groups that earlier imports gave: path of the source -> group.
+        proposals: Sources whose times are only proposals: path -> why.
+        gone: Sources of earlier imports that are given up.
 
     Raises:
         CrontabError: With every decision that cannot be carried out.
     """
+    proposals = proposals or {}
     groups = _group_names(crontabs, group_of or {})
     asking = [_asking(line) for crontab in crontabs for line in crontab.lines if _has_id(line, crontab)]
-    ids = dict(zip(asking, assign(settings.team, settings.host, asking, known), strict=True))
+    ids = dict(zip(asking, assign(settings.team, settings.host, asking, known, gone), strict=True))
     shared = _shared_locks(crontabs)
     store = SecretStore(settings.namespace)
     faults: list[CrontabError] = []
@@ -145,7 +155,7 @@ def make_plan(
         decision = group or GroupDecision(settings.state, settings.start)
         host = Host(
             settings.team, settings.zone, {**settings.users, **decisions.users}, settings.language, settings.present,
-            settings.allows_root, crontab.flavour, name, decision, shared, crontab.source.kind == "anacrontab",
+            settings.allows_root, crontab.flavour, name, decision, shared, proposals.get(crontab.source.path, ""),
         )  # fmt: skip
         lines = []
         for line in crontab.lines:

@@ -42,6 +42,9 @@ _NEVER_SCRATCH = (
 )
 """Folders that an empty volume must not hide."""
 
+_PACKAGED = ("/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/", "/dev/", "/proc/", "/sys/", "/tmp/")  # noqa: S108
+"""What the image has from its packages, or every Pod has: rootfs/ does not tell."""
+
 _ACTIONS_HINT = "Decide its action in decisions.yaml: "
 
 
@@ -60,7 +63,7 @@ class Host:
         group: Of the line's file.
         decision: The group's state and start.
         shared_locks: Path -> the lines that take it.
-        is_anacron: Whether the file is an anacrontab, whose times are proposals.
+        proposal: Why the times of the file are proposals, a sentence; empty where they are the daemon's.
     """
 
     team: str
@@ -73,7 +76,7 @@ class Host:
     group: str
     decision: GroupDecision
     shared_locks: Mapping[str, tuple[str, ...]]
-    is_anacron: bool = False
+    proposal: str = ""
 
 
 @dataclass(frozen=True)
@@ -166,11 +169,9 @@ def _questions(
     if choice.verdict is Verdict.NEEDS_DECISION and decision.action != "manual":
         cure = f"{_ACTIONS_HINT}manual, host, drop. What runs for ever belongs into a Deployment."
         yield choice.reason, cure
-    if host.is_anacron and not accepted:
-        yield (
-            f"It is anacron's, which goes by days and not by the clock; proposed is `{line.schedule}`.",
-            f"{_ACTIONS_HINT}import (at that time), manual, host, drop.",
-        )
+    if host.proposal and not accepted:
+        cure = f"{_ACTIONS_HINT}import (at that time), manual, host, drop."
+        yield f"{host.proposal} Proposed is `{line.schedule}`.", cure
     if facts.background and not accepted:
         yield (
             " ".join(facts.background),
@@ -274,8 +275,8 @@ class _Maker:
     def _note_accepted(self) -> None:
         if self.decision.action == "manual":
             self.changes.append("no schedule: it is started by hand, by decision")
-        if self.host.is_anacron:
-            self.changes.append("at a fixed time of day, and not as anacron finds time")
+        if self.host.proposal and self.decision.action == "import":
+            self.changes.append(f"at {self.line.schedule}, which was proposed and accepted")
         if self.facts.background:
             self.changes.append("what it leaves in the background ends with the Pod, by decision")
         if self.facts.host_only:
@@ -383,7 +384,7 @@ class _Maker:
         if present is None:
             return ()
         asked = dict.fromkeys([*(each for each in self.facts.programs if each.startswith("/")), *self.facts.paths])
-        return tuple(each for each in asked if each not in present)
+        return tuple(each for each in asked if each not in present and not each.startswith(_PACKAGED))
 
     def _options(
         self, person: Person, redirect: Any, secrets: Mapping[str, Any], skipping_locks: list[str], locked: bool
@@ -412,14 +413,14 @@ class _Maker:
         return options
 
     def _notes(self, missing: tuple[str, ...]) -> tuple[str, ...]:
-        notes = [f"{printable(self.line.where)}: {_one_line(self.raw)}"]
+        notes = [f"{printable(self.line.where)}: {one_line(self.raw)}"]
         if self.facts.paths or self.facts.programs:
             named = dict.fromkeys([*self.facts.programs, *self.facts.paths])
-            notes.append(f"Needs: {_one_line(mask(', '.join(named)))}")
+            notes.append(f"Needs: {one_line(mask(', '.join(named)))}")
         if self.facts.hosts:
-            notes.append(f"Talks to: {_one_line(mask(', '.join(self.facts.hosts)))}")
+            notes.append(f"Talks to: {one_line(mask(', '.join(self.facts.hosts)))}")
         if missing:
-            notes.append(f"Not in the image: {_one_line(mask(', '.join(missing)))}")
+            notes.append(f"Not in the image: {one_line(mask(', '.join(missing)))}")
         return tuple(notes)
 
 
@@ -436,5 +437,6 @@ def _without_redirection(command: str) -> str | None:
     return found.cut_from(command) if found is not None else None
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """Return text for a comment of YAML: one line, without what YAML cannot print."""
     return re.sub(r"[^\x20-\x7e\xa0-\ufefe]", "?", printable(text)).strip()
