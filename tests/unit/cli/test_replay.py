@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,30 @@ def test_bad_input_is_said(tmp_path: Path, text: str, more: tuple[str, ...], cod
     done = run(tmp_path, text, *more)
     assert done.exit_code == (2 if "--written" in more else code)
     assert words in done.stderr
+
+
+def test_inventory_brings_its_own_history_and_zone(tmp_path: Path) -> None:
+    top = tmp_path / "inventory"
+    for name, text in {
+        "meta": "format=1\nhost=old\nflavour=debian\n",
+        "files.tsv": "",
+        "facts/timezone": "Europe/Paris\n",
+        "facts/passwd": "shop:x:1000:1000::/home/shop:/bin/sh\n",
+        "facts/history.log": log(),
+        "root/var/spool/cron/crontabs/shop": TAB,
+    }.items():
+        (top / name).parent.mkdir(parents=True, exist_ok=True)
+        (top / name).write_text(text)
+    with tarfile.open(tmp_path / "inventory.tar.gz", "w:gz") as archive:
+        archive.add(top, "inventory")
+    done = CliRunner().invoke(main, ["replay", str(tmp_path / "inventory.tar.gz"), "--written", "2026-02-01"])
+    assert done.exit_code == 0, done.output
+    assert "15 runs, all as computed" in done.stdout
+
+
+def test_zone_that_nobody_says_is_wrong_usage(tmp_path: Path) -> None:
+    (tmp_path / "tab").write_text(TAB)
+    (tmp_path / "log").write_text(log())
+    done = CliRunner().invoke(main, ["replay", str(tmp_path / "tab"), "--log", str(tmp_path / "log")])
+    assert done.exit_code == 2
+    assert "Add --timezone" in done.stderr

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from cronlift.cli.crontab_files import read_inputs
+
 SCRIPT = Path(__file__).parents[3] / "inventory" / "inventory.sh"
 SHELLS = [shell for shell in ("dash", "bash", "busybox") if shutil.which(shell)]
 NOBODY = 65534
@@ -135,6 +137,21 @@ def test_history_holds_the_runs_oldest_first(host: Path, tmp_path: Path, shell: 
         "Nov 22 03:00:01 old CRON[9]: (root) CMD (/usr/bin/true)",
         "Nov 23 03:00:01 old CRON[10]: (root) CMD (/usr/bin/true)",
     ]
+
+
+def test_importer_reads_the_tarball(host: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.tar.gz"
+    take(host, output)
+    inputs = read_inputs([str(output)])
+    assert {source.path.partition("root/")[2] or source.path for source in inputs.sources} >= {
+        "etc/crontab",
+        "var/spool/cron/crontabs/www-data",
+    }
+    facts = inputs.facts
+    assert (facts.timezone, facts.declared_flavour, facts.locale) == ("Europe/Paris", "debian", "fr_FR.UTF-8")
+    assert facts.users["www-data"].home == "/var/www"
+    assert facts.programs["php"] == "/usr/bin/php"
+    assert len(facts.history.splitlines()) == 2
 
 
 def test_scripts_come_only_when_asked_for(host: Path, tmp_path: Path) -> None:

@@ -11,14 +11,16 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from cronlift.cli.crontab_files import Inputs, read_inputs
 from cronlift.crontab.expression import parse_schedule
+from cronlift.crontab.flavour import sniff_flavour
 from cronlift.crontab.history import Start, read_history
-from cronlift.crontab.model import Crontab, Flavour, Format, Source
+from cronlift.crontab.model import Flavour, Format
 from cronlift.crontab.parse import parse_crontab
 from cronlift.crontab.replay import LineReplay, Outcome, Replay, TimedLine, replay
 from cronlift.crontab.secrets import mask
 from cronlift.crontab.zones import find_zone
-from cronlift.errors import CronliftError, ScheduleError
+from cronlift.errors import CronliftError
 
 SHOWN_TIMES = 3
 MARKS = {
@@ -29,20 +31,22 @@ MARKS = {
 
 
 @click.command("replay")
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("files", nargs=-1, required=True)
 @click.option(
     "--log",
     "logs",
     multiple=True,
-    required=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Syslog, cron log or `journalctl -o short-iso -t CRON`, oldest first; may be gzipped; repeatable.",
+    help="Syslog, cron log or `journalctl -o short-iso -t CRON`, oldest first; may be gzipped; repeatable. By default "
+    "the history in the inventory's tarball.",
 )
-@click.option("--timezone", required=True, metavar="ZONE", help="The old host's time zone, for example Europe/Paris.")
+@click.option(
+    "--timezone", metavar="ZONE", help="The old host's zone, for example Europe/Paris. By default the inventory's."
+)
 @click.option(
     "--flavour",
-    type=click.Choice([each.value for each in Flavour]),
-    default="debian",
+    type=click.Choice([*(each.value for each in Flavour), "auto"]),
+    default="auto",
     show_default=True,
     help="The old host's daemon.",
 )
@@ -55,30 +59,30 @@ MARKS = {
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def replay_command(
-    files: Sequence[Path],
+    files: Sequence[str],
     logs: Sequence[Path],
-    timezone: str,
+    timezone: str | None,
     flavour: str,
     form: str | None,
     user: str | None,
     written: str | None,
     as_json: bool,
 ) -> None:
-    """Compare the old host's log of started jobs with the times that the lines of FILES are computed to fire at.
+    """Compare the old host's log of started jobs with the times that its lines are computed to fire at.
+
+    FILES are what `cronlift import` takes: crontabs, folders, tarballs, the inventory.
 
     Exit code: 0 all equal, 1 a run is missing or extra or a command is in no line, 2 wrong usage.
     """
+    at = _moment(written) if written else None
     try:
-        zone, daemon = find_zone(timezone), Flavour(flavour)
-        at = _moment(written) if written else None
-        history = sorted((start for log in logs for start in _starts(log, zone, at)), key=lambda start: start.time)
-        if not history:
-            raise CronliftError(
-                f"No start of a job is in {', '.join(map(str, logs))}. A good line is: "
-                "Jan 31 03:00:01 old CRON[123]: (root) CMD (/usr/local/bin/report)"
-            )
-        lines = [line for file in files for line in _lines(file, daemon, form, user)]
-        found = replay(lines, history, zone, daemon)
+        inputs = read_inputs(files)
+        if not (name := timezone or inputs.facts.timezone):
+            raise click.UsageError("The zone of the old host is not in what was handed over. Add --timezone.")
+        zone = find_zone(name)
+        daemon = sniff_flavour(inputs.sources, inputs.facts).flavour if flavour == "auto" else Flavour(flavour)
+        history = _history(inputs, files, logs, zone, at)
+        found = replay(list(_lines(inputs, daemon, form, user)), history, zone, daemon)
     except CronliftError as error:
         click.echo(f"cronlift: {error}", err=True)
         sys.exit(1)
@@ -146,31 +150,53 @@ def words(found: LineReplay) -> str:
             return f"the daemon drew its times at random; {found.seen} starts seen"
 
 
-def _starts(path: Path, zone: ZoneInfo, written: datetime | None) -> list[Start]:
+def _history(
+    inputs: Inputs, files: Sequence[str], logs: Sequence[Path], zone: ZoneInfo, written: datetime | None
+) -> list[Start]:
+    """Read the logs that were named, else the inventory's history."""
     try:
-        at = written or datetime.fromtimestamp(path.stat().st_mtime, UTC)
-        content = path.read_bytes()
-        text = gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content
+        if logs:
+            parts = [_starts(_text(log), zone, written or _taken(log)) for log in logs]
+            found = sorted((start for part in parts for start in part), key=lambda start: start.time)
+        else:
+            taken = max((_taken(Path(file)) for file in files if Path(file).exists()), default=datetime.now(UTC))
+            found = _starts(inputs.facts.history, zone, written or taken)
     except (OSError, EOFError) as error:
-        raise CronliftError(f"Cannot read {path}: {error}") from error
-    return read_history(text.decode(errors="surrogateescape").splitlines(), zone, at)
+        raise CronliftError(f"A log cannot be read: {error}") from error
+    if not found:
+        where = ", ".join(map(str, logs)) if logs else "what was handed over. Name a log by --log"
+        raise CronliftError(
+            f"No start of a job is in {where}. A good line is: "
+            "Jan 31 03:00:01 old CRON[123]: (root) CMD (/usr/local/bin/report)"
+        )
+    return found
 
 
-def _lines(file: Path, flavour: Flavour, form: str | None, user: str | None) -> Iterator[TimedLine]:
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise CronliftError(f"Cannot read {file}: {error.strerror}") from error
-    tab: Crontab = parse_crontab(Source(str(file), content), flavour, Format(form) if form else None, user)
-    for line in tab.jobs:
-        if line.schedule is None or line.command is None:
+def _starts(text: str, zone: ZoneInfo, written: datetime) -> list[Start]:
+    return read_history(text.splitlines(), zone, written)
+
+
+def _text(path: Path) -> str:
+    content = path.read_bytes()
+    return (gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content).decode(errors="surrogateescape")
+
+
+def _taken(path: Path) -> datetime:
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC)
+
+
+def _lines(inputs: Inputs, flavour: Flavour, form: str | None, user: str | None) -> Iterator[TimedLine]:
+    """Read the job lines of everything but anacron's tab and run-parts scripts, which a daemon's log does not name."""
+    for source in inputs.sources:
+        if source.kind in ("anacrontab", "run-parts"):
             continue
-        try:
+        tab = parse_crontab(source, flavour, Format(form) if form else None, user, users=inputs.facts.user_names)
+        for line in tab.jobs:
+            if line.schedule is None or line.command is None:
+                continue
             schedule = parse_schedule(line.schedule, flavour, seed=line.where)
-        except ScheduleError as error:
-            raise CronliftError(f"{line.where}: {error}") from error
-        cron_zone = find_zone(line.timezone) if line.timezone else None
-        yield TimedLine(line.where, line.user or user or "", line.command, schedule, cron_zone)
+            cron_zone = find_zone(line.timezone) if line.timezone else None
+            yield TimedLine(line.where, line.user or "", line.command, schedule, cron_zone)
 
 
 def _show(found: Replay, zone: ZoneInfo) -> None:
