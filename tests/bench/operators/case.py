@@ -22,7 +22,7 @@ POLL_SECONDS = 1.0
 SETTLE_SECONDS = 40.0
 """At most so long after the last task: logs are uploaded and DAG files parsed again."""
 
-LONGEST_SECONDS = 480.0
+LONGEST_SECONDS = 300.0
 
 QUIET_CORES = 0.05
 """More than the idle rate by less than this is quiet."""
@@ -62,7 +62,7 @@ class Case:
 
     @property
     def limit_seconds(self) -> float:
-        """When a repeat is given up: about twice what the slowest contender was seen to take with 50, at most 8 min."""
+        """When a repeat is given up: about twice what the slowest contender was seen to take with 50, at most 5 min."""
         return min(120 + 3.0 * self.at_once, LONGEST_SECONDS)
 
     @property

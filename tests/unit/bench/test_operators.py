@@ -232,7 +232,10 @@ def test_each_stock_case_has_plain_jobs_before_and_after_it_in_its_block() -> No
         contenders = [case.contender for case in cases_of(block)]
         if contenders:
             assert contenders[0] == contenders[-1] == PLAIN, block
-            assert {OURS, STOCK_JOB, STOCK_POD} < set(contenders)
+
+    for size in ("1", "16", "50", "300"):
+        of_size = {case.contender for block in BLOCKS if block.partition("-")[0] == size for case in cases_of(block)}
+        assert of_size == {PLAIN, OURS, STOCK_JOB, STOCK_POD}, size
 
 
 def test_a_full_run_gives_ours_a_thousand_tasks() -> None:
