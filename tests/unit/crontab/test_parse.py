@@ -537,17 +537,17 @@ def test_all_jobs_of_the_index_are_found() -> None:
 
 
 PIECES = st.sampled_from(
-    ["* * * * *", "*/5 0 1,2 * mon", "@daily", "@reboot", " ", "\t", "\n", "#", "A=b", "A=", '"', "'", "%", "\\", "root", "x",
-     "-", "-n ", "\r\n", "\x0b", "é", "\udce9", "5", "~", "CRON_TZ=x", "99", "a b c", "=", "\ufeff", "|", "&&"]
+    ["* * * * *", "*/5 0 1,2 * mon", "@daily", "@reboot", " ", "\t", "\n", "#", "A=b", "A=", '"', "'", "%", "\\",
+     "root", "x", "-", "-n ", "\r\n", "\x0b", "é", "\udce9", "5", "~", "CRON_TZ=x", "99", "a b c", "=", "\ufeff",
+     "|", "&&"]
 )  # fmt: skip
 TABS = st.one_of(st.lists(PIECES, max_size=40).map("".join), st.text(max_size=200))
 
 
 @given(TABS, st.sampled_from(Flavour), st.sampled_from([None, *Format]), st.booleans())
 def test_no_crontab_loses_a_line(text: str, flavour: Flavour, columns: Format | None, strict: bool) -> None:
-    content = text.encode(
-        "utf-8", "surrogateescape" if not any("\ud800" <= each < "\udc80" for each in text) else "replace"
-    )
+    lone = any("\ud800" <= each < "\udc80" for each in text)
+    content = text.encode("utf-8", "replace" if lone else "surrogateescape")
     try:
         tab = read(content, flavour, format=columns, strict=strict)
     except CrontabFileError:

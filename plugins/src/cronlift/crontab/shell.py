@@ -326,8 +326,8 @@ class _Reader:
 
     def _expansion(self, scripts: list[Script]) -> str | None:
         """Read what begins with `$`."""
-        if self.text.startswith("$((", self.at) and (end := self.text.find("))", self.at)) > 0:
-            self.at = end + 2
+        if self.text.startswith("$((", self.at) and (end := self._arithmetic_end()):
+            self.at = end
             return None
         if self.text.startswith("$(", self.at):
             self.at += 2
@@ -348,6 +348,15 @@ class _Reader:
             self.at += 1
             return None
         return "$"
+
+    def _arithmetic_end(self) -> int:
+        """Return where `$(( … ))` ends; 0 when the last two brackets do not close together: then it is `$( ( … ) )`."""
+        level = 0
+        for found in re.compile(r"[()]").finditer(self.text, self.at + 1):
+            level += 1 if found[0] == "(" else -1
+            if level == 1 and found[0] == ")":
+                return found.end() + 1 if self.text.startswith(")", found.end()) else 0
+        return 0
 
     def _braced(self) -> str:
         """Read `${…}` with what is nested in it; return the inside."""
@@ -373,7 +382,11 @@ class _Reader:
         if found is None:
             raise _UnreadableError("a backquote is not closed")
         self.at = found.end()
-        return parse_shell(re.sub(r"\\([`$\\])", r"\1", found[1]), bash=self.bash, variables=self.variables)
+        inside = re.sub(r"\\([`$\\])", r"\1", found[1])
+        script = parse_shell(inside, bash=self.bash, variables=self.variables)
+        if script.fault:
+            raise _UnreadableError(f"in backquotes, {script.fault}")
+        return script
 
     def _to(self, closer: str, start: int) -> str:
         end = self.text.find(closer, start)
