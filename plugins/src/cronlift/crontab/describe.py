@@ -54,7 +54,7 @@ def _days(schedule: Schedule) -> str:
     if schedule.every_day or (len(schedule.days) == 31 and len(schedule.weekdays) == 7):
         return "" if len(schedule.months) < 12 else "every day"
     of_month = f"on day{'' if len(schedule.days) == 1 else 's'} {_numbers(sorted(schedule.days))} of the month"
-    weekdays = _weekdays(schedule.weekdays)
+    weekdays = _weekdays(schedule.weekdays) if schedule.weekdays else ""
     together = schedule.dom_star or schedule.dow_star
     if together:
         if len(schedule.weekdays) == 7:
