@@ -19,6 +19,7 @@ from pathlib import Path
 
 from ci.paths import cache_dir
 
+LEGACY_FOLDER = Path(__file__).parents[2] / "images" / "legacy"
 WORKER = 4711
 HOME = "/home/worker"
 PROBE_SECONDS = 90.0
@@ -106,7 +107,21 @@ class Host:
 
     def _inside(self, *command: str) -> list[str]:
         script = f'mount -t proc proc {self.root}/proc && cd / && exec chroot {self.root} "$@"'
-        return ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", script, "sh", *command]
+        # Whoever runs the tests in the background ignores some signals; a service manager's child does not.
+        return [
+            "env",
+            "--default-signal",
+            "unshare",
+            "--mount",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "sh",
+            "-c",
+            script,
+            "sh",
+            *command,
+        ]
 
 
 @contextlib.contextmanager
@@ -187,12 +202,11 @@ def write_folder(
 
 def _install_cronrun(root: Path) -> None:
     """As the Dockerfile does it, but with the Python that runs the tests."""
-    legacy = Path(__file__).parents[2] / "images" / "legacy"
-    shutil.copytree(legacy / "cronrun", root / "usr/local/lib/cronrun")
+    shutil.copytree(LEGACY_FOLDER / "cronrun", root / "usr/local/lib/cronrun")
     program = root / "usr/local/bin/cronrun"
     program.parent.mkdir(parents=True)
     python = Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
-    text = (legacy / "bin" / "cronrun").read_text()
+    text = (LEGACY_FOLDER / "bin" / "cronrun").read_text()
     program.write_text(text.replace("#!/usr/bin/python3 ", f"#!{python} ", 1))
     program.chmod(0o755)
 

@@ -4,12 +4,17 @@ import os
 import re
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from cronlift.crontab.expression import parse_schedule
+from cronlift.crontab.history import read_history
 from cronlift.crontab.model import Flavour, Line, Source
 from cronlift.crontab.parse import parse_crontab
+from cronlift.crontab.replay import TimedLine, replay
 from tests.integration.real_cron import HOME, PROBE_SECONDS, WORKER, Host, make_host, write_folder
 
 JOBS = {
@@ -144,3 +149,16 @@ def test_judge_is_debians_own_daemon(both: Both) -> None:
     assert sum(" CMD (" in each for each in both.log) == len(JOBS) + len(SILENT)
     assert both.code("exit-3") == 3
     assert both.code("killed") == 143
+
+
+def test_log_of_the_daemon_holds_every_command_as_replay_expects_it(both: Both) -> None:
+    lines = [re.sub(r"^(\w+ +\d+ \S+) ", r"\1 old ", each) for each in both.log]
+    history = read_history(lines, ZoneInfo("UTC"), datetime.now(UTC))
+    jobs = [
+        TimedLine(line.where, "worker", line.command or "", parse_schedule("* * * * *", Flavour.DEBIAN))
+        for line in both.lines.values()
+    ]
+    found = replay(jobs, history, ZoneInfo("UTC"), Flavour.DEBIAN)
+    assert found.unknown == ()
+    assert found.equal
+    assert {each.seen for each in found.lines if not each.shared_with} == {1}
