@@ -178,7 +178,8 @@ def test_what_dash_understands_is_none(command: str) -> None:
 @pytest.mark.parametrize(
     "command",
     ["systemctl restart x", "/usr/sbin/service x reload", "/etc/init.d/x restart", "/sbin/reboot", "mdadm --monitor",
-     "apt-get update", "logrotate /etc/logrotate.conf", "docker exec x y", "zpool scrub x", "test -x /x && sudo systemctl stop y",
+     "apt-get update",
+     "logrotate /etc/logrotate.conf", "docker exec x y", "zpool scrub x", "test -x /x && sudo systemctl stop y",
      "killall x", "mount -a", "crontab -l"],
 )  # fmt: skip
 def test_jobs_of_the_host_are_found(command: str) -> None:
