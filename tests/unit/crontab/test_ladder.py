@@ -182,4 +182,4 @@ def test_choice_of_airflows_own_timetable_holds_through_changes_of_the_clock() -
             if real:
                 wanted = fire_minutes(schedule, ZoneInfo(zone), change - 300, real[-1] + 1, Flavour.DEBIAN)
                 assert real == list(wanted), (text, zone, from_minute(change))
-    assert {"cron-trigger", "cronlift", "never"} <= set(kinds)
+    assert {"cron-trigger", "cronlift", "rewritten"} <= set(kinds)
