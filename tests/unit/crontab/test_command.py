@@ -97,6 +97,11 @@ def test_tests_that_fail_on_a_normal_day_are_found(command: str, kind: str, targ
     assert found.expects_exit
 
 
+@pytest.mark.parametrize("program", ["mysql", "psql", "pg_dumpall", "ssh", "scp", "flock", "lockfile", "bash", "nice"])
+def test_programs_without_arguments_are_read(program: str) -> None:
+    assert facts(program).programs == (program,)
+
+
 @pytest.mark.parametrize("command", ["php x && php y", "flock /l php x", "php x; [ -f /y ]"])
 def test_commands_without_a_test_in_front_expect_no_exit(command: str) -> None:
     assert not facts(command).expects_exit
@@ -178,9 +183,8 @@ def test_what_dash_understands_is_none(command: str) -> None:
 @pytest.mark.parametrize(
     "command",
     ["systemctl restart x", "/usr/sbin/service x reload", "/etc/init.d/x restart", "/sbin/reboot", "mdadm --monitor",
-     "apt-get update",
-     "logrotate /etc/logrotate.conf", "docker exec x y", "zpool scrub x", "test -x /x && sudo systemctl stop y",
-     "killall x", "mount -a", "crontab -l"],
+     "apt-get update", "logrotate /etc/logrotate.conf", "docker exec x y", "zpool scrub x", "killall x",
+     "test -x /x && sudo systemctl stop y", "mount -a", "crontab -l"],
 )  # fmt: skip
 def test_jobs_of_the_host_are_found(command: str) -> None:
     assert facts(command).host_only
@@ -255,7 +259,16 @@ def test_a_command_that_no_shell_reads_is_told() -> None:
     assert facts("php x").fault is None
 
 
-@given(st.text(max_size=200), st.sampled_from(Flavour))
+WORDS = st.sampled_from(
+    ["mysql", "-h", "psql", "--host", "redis-cli", "flock", "-n", "-w", "-c", "lockfile", "setlock", "run-one",
+     "solo", "bash", "su", "env", "A=b", "nice", "timeout", "xargs", "ssh", "scp", "rsync", "-e", "me@h:/x",
+     "run-parts", "/x", "test", "[", "]", "grep", "command", "-v", "screen", "-d", "nohup", "&", "&&", "||", ";",
+     "|", "(", ")", ">", "9>/l", "2>&1", "--", "-", "''", '"', "$A", "$(x)", "source", "http://h/x", "curl",
+     "-u", "a:b", "-pX", "mail", "if", "then", "fi"]
+)  # fmt: skip
+
+
+@given(st.one_of(st.lists(WORDS, max_size=12).map(" ".join), st.text(max_size=200)), st.sampled_from(Flavour))
 def test_any_command_is_analysed(text: str, flavour: Flavour) -> None:
     found = facts(text, flavour, A="/x", SHELL="/bin/sh")
     assert all(path.startswith("/") for path in found.paths)

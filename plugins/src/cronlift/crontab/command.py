@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeVar
 
 from cronlift.crontab import command_tables as tables
@@ -273,7 +274,7 @@ def _hosts(invocations: Sequence[Invocation], command: str) -> Iterator[str]:
             if operands and "$" not in operands[0]:
                 yield operands[0].rsplit("@", 1)[-1]
         elif (client := tables.CLIENTS.get(each.name)) is not None:
-            for word, after in zip(arguments, [*arguments[1:], ""], strict=True):
+            for word, after in pairwise((*arguments, "")):
                 host = client.host_of(word, after)
                 if host and host not in tables.LOCAL_HOSTS and not host.startswith(("/", "$")):
                     yield host
