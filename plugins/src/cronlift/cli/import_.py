@@ -22,7 +22,7 @@ from cronlift.crontab.ids import slug_of
 from cronlift.crontab.model import Crontab, Flavour, Format, Verdict
 from cronlift.crontab.parse import parse_crontab
 from cronlift.crontab.plan import Plan, PlannedLine, Settings, make_plan, utc_midnight_after
-from cronlift.crontab.plan_job import one_line
+from cronlift.crontab.plan_model import one_line
 from cronlift.crontab.proposals import ANACRON, FOLDER, called_folders, folder_sources, with_proposals
 from cronlift.crontab.report import Report, as_text, known_groups, known_ids, read_report, report_of
 from cronlift.crontab.run_parts import read_folders
@@ -236,7 +236,7 @@ def _decisions_text(plan: Plan, context: _Context) -> str:
 
 def _comments(planned: PlannedLine) -> list[str]:
     shown = (f"{planned.line.where}: {planned.raw.strip()}", planned.judgement.reason, planned.judgement.cure)
-    return [one_line(each)[:200] for each in shown]
+    return [one_line(each) for each in shown]
 
 
 def _as_json(plan: Plan, report: Report, changes: Sequence[FileChange], dry_run: bool) -> dict[str, Any]:

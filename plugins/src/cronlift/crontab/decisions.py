@@ -6,6 +6,7 @@ changes the state and the start of a group. Everything else, comments too, stays
 
 import difflib
 import re
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from cronlift.job.parse import parse
 
 FILE_NAME = "decisions.yaml"
 DEFAULT_HOST = "cron"
+COMMENT_WIDTH = 112
 
 ACTIONS = {
     "undecided": "left out until somebody decides",
@@ -208,7 +210,8 @@ def line_entry(dag_id: str, comments: Sequence[str], more: Mapping[str, Any] | N
     keys = {"action": "undecided", **(more or {})}
     rest = yaml.safe_dump(keys, sort_keys=False, default_flow_style=False, width=1000)
     body = "".join(f"    {each}\n" for each in rest.splitlines())
-    return "".join(f"  # {each}\n" for each in comments) + f"  {dag_id}:\n{body}"
+    told = [line for each in comments for line in textwrap.wrap(each, COMMENT_WIDTH, break_on_hyphens=False)]
+    return "".join(f"  # {each}\n" for each in told) + f"  {dag_id}:\n{body}"
 
 
 def add_entries(text: str, key: str, entries: Sequence[str]) -> str:

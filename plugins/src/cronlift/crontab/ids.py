@@ -8,6 +8,7 @@ report holds, whatever became of the schedule or the line's number.
 import hashlib
 import re
 import shlex
+import unicodedata
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -104,7 +105,8 @@ def group_name(path: str, taken: Collection[str] = ()) -> str:
 
 def slug_of(text: str) -> str:
     """Return the text in `[a-z0-9_]`, without `_` at its ends, and not too long."""
-    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:SLUG_LIMIT].rstrip("_")
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return re.sub(r"[^a-z0-9]+", "_", plain.lower()).strip("_")[:SLUG_LIMIT].rstrip("_")
 
 
 def slug_words(command: str) -> list[str]:

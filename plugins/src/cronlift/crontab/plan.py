@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from cronlift.crontab.decisions import Decisions, GroupDecision, User
 from cronlift.crontab.ids import Asking, Known, assign, command_hash, group_name
 from cronlift.crontab.model import Crontab, Line, LineKind, Verdict
-from cronlift.crontab.plan_job import Host, Judgement, judge_job, locks_of
+from cronlift.crontab.plan_job import judge_job
+from cronlift.crontab.plan_model import Host, Judgement
+from cronlift.crontab.plan_questions import locks_of
 from cronlift.crontab.plan_secrets import SecretStore
 from cronlift.crontab.secrets import mask
 from cronlift.crontab.specification import JobSpecification

@@ -1,18 +1,21 @@
 """The verdict on a line that is a job, and what its DAG and its Job will be."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 
-from cronlift.crontab.command import CommandFacts, analyse_command
-from cronlift.crontab.decisions import SCRATCH, GroupDecision, LineDecision, User
+from cronlift.crontab.command import CommandFacts
+from cronlift.crontab.decisions import SCRATCH, LineDecision
 from cronlift.crontab.ladder import Choice, choose
-from cronlift.crontab.model import Flavour, Line, Verdict
+from cronlift.crontab.model import Line, Verdict
+from cronlift.crontab.plan_model import Host, Judgement, one_line
+from cronlift.crontab.plan_questions import ACTIONS_HINT, covered, facts_of, is_log, locks_of, questions_of, warnings_of
 from cronlift.crontab.plan_secrets import SecretStore
+from cronlift.crontab.redirection import final_redirection
 from cronlift.crontab.secrets import externalise, find_secrets, mask
+from cronlift.crontab.shell import parse_shell
 from cronlift.crontab.specification import DEFAULT_RESOURCES, OVERLAPPING_RUNS, JobSpecification
 from cronlift.crontab.text import printable
 from cronlift.crontab.users import Person, person_of
@@ -22,8 +25,6 @@ from cronlift.errors import CrontabError, ScheduleError
 LATE_SECONDS = 60
 """A run that waited for its lock longer than a minute would have found the next one due on the old host."""
 
-TEXT_LIMIT_BYTES = 240 * 1024
-"""A manifest travels with its DAG, which takes 256 KiB."""
 
 _NEVER_SCRATCH = (
     "/",
@@ -42,80 +43,10 @@ _NEVER_SCRATCH = (
 )
 """Folders that an empty volume must not hide."""
 
+_VARIABLE_TARGET = re.compile(r"(?<![<>&])>{1,2}\s*[\"']?(?:\$[\w{]|~/)")
+
 _PACKAGED = ("/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/", "/dev/", "/proc/", "/sys/", "/tmp/")  # noqa: S108
 """What the image has from its packages, or every Pod has: rootfs/ does not tell."""
-
-_ACTIONS_HINT = "Decide its action in decisions.yaml: "
-
-
-@dataclass(frozen=True)
-class Host:
-    """Where a line comes from and goes to.
-
-    Args:
-        team: Team name.
-        zone: The old daemon's time zone.
-        users: Ids that are known.
-        language: LANG; empty when it is not known.
-        present: What is known to be in the image; None when nothing is known.
-        allows_root: Whether the team's namespace admits root.
-        flavour: The daemon.
-        group: Of the line's file.
-        decision: The group's state and start.
-        shared_locks: Path -> the lines that take it.
-        proposal: Why the times of the file are proposals, a sentence; empty where they are the daemon's.
-    """
-
-    team: str
-    zone: str
-    users: Mapping[str, User]
-    language: str
-    present: frozenset[str] | None
-    allows_root: bool
-    flavour: Flavour
-    group: str
-    decision: GroupDecision
-    shared_locks: Mapping[str, tuple[str, ...]]
-    proposal: str = ""
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """What becomes of a line.
-
-    Args:
-        verdict: The verdict.
-        reason: Why; empty for lines that need none.
-        cure: What can be done about it; empty when there is nothing to do.
-        warnings: What works, but probably not as meant.
-        choice: The timetable; None for lines without one.
-        facts: What the command needs; None for lines without one.
-        missing: Paths and programs that the image lacks.
-    """
-
-    verdict: Verdict
-    reason: str = ""
-    cure: str = ""
-    warnings: tuple[str, ...] = ()
-    choice: Choice | None = None
-    facts: CommandFacts | None = None
-    missing: tuple[str, ...] = ()
-
-
-def locks_of(line: Line, flavour: Flavour) -> tuple[str, ...]:
-    """Return the paths of the locks that a line takes."""
-    guards = facts_of(line, flavour).guards
-    return tuple(dict.fromkeys(each.target for each in guards if each.is_lock and each.target))
-
-
-def facts_of(line: Line, flavour: Flavour) -> CommandFacts:
-    """Return what a line's command needs; remembered, because the shell's grammar takes its time."""
-    return _facts(line.command or "", flavour, line.environment)
-
-
-@lru_cache(maxsize=4096)
-def _facts(command: str, flavour: Flavour, environment: tuple[tuple[str, str], ...]) -> CommandFacts:
-    return analyse_command(command, flavour=flavour, environment=environment)
 
 
 def judge_job(
@@ -144,63 +75,21 @@ def judge_job(
     except ScheduleError as error:
         return Judgement(Verdict.REJECTED, error.what, error.cure, line.warnings), None
     facts = facts_of(line, host.flavour)
-    left = Judgement(Verdict.NEEDS_DECISION, warnings=_warnings(line, choice, facts), choice=choice, facts=facts)
+    left = Judgement(Verdict.NEEDS_DECISION, warnings=warnings_of(line, choice, facts), choice=choice, facts=facts)
     if decision.action == "host":
         return replace(left, verdict=Verdict.HOST_ONLY, reason="It stays on the old host, by decision"), None
     if decision.action == "drop":
         return replace(left, verdict=Verdict.DISABLED, reason="It is given up, by decision"), None
-    questions = list(_questions(line, choice, facts, host, decision))
+    questions = list(questions_of(line, choice, facts, host, decision))
     if questions:
         reason = " ".join(dict.fromkeys(what for what, _ in questions))
         cure = " ".join(dict.fromkeys(cure for _, cure in questions))
         return replace(left, reason=reason, cure=cure), None
     if facts.host_only and decision.action not in ("import", "manual"):
         reason = " ".join(facts.host_only)
-        cure = f"Keep it on a host; or {_ACTIONS_HINT[0].lower()}{_ACTIONS_HINT[1:]}import, drop."
+        cure = f"Keep it on a host; or {ACTIONS_HINT[0].lower()}{ACTIONS_HINT[1:]}import, drop."
         return replace(left, verdict=Verdict.HOST_ONLY, reason=reason, cure=cure), None
     return _Maker(line, raw, host, decision, dag_id, choice, facts).make(left, store)
-
-
-def _questions(
-    line: Line, choice: Choice, facts: CommandFacts, host: Host, decision: LineDecision
-) -> Iterator[tuple[str, str]]:
-    """Yield what somebody has to decide: what it is, and between what."""
-    accepted = decision.action in ("import", "manual")
-    if choice.verdict is Verdict.NEEDS_DECISION and decision.action != "manual":
-        cure = f"{_ACTIONS_HINT}manual, host, drop. What runs for ever belongs into a Deployment."
-        yield choice.reason, cure
-    if host.proposal and not accepted:
-        cure = f"{_ACTIONS_HINT}import (at that time), manual, host, drop."
-        yield f"{host.proposal} Proposed is `{line.schedule}`.", cure
-    if facts.background and not accepted:
-        yield (
-            " ".join(facts.background),
-            f"Correct the line and import again; or {_ACTIONS_HINT.lower()}import, host, drop.",
-        )
-    for path in locks_of(line, host.flavour) if not accepted else ():
-        others = [each for each in host.shared_locks.get(path, ()) if each != line.where]
-        if others:
-            yield (
-                f"The lock {path} also keeps it apart from {', '.join(others)}, and Pods share no lock.",
-                f"Join the lines in one script; or {_ACTIONS_HINT.lower()}import (they may run at once), host, drop.",
-            )
-    texts = (line.command or "", line.stdin or "", *(value for _, value in line.environment))
-    if any("\ud800" <= each <= "\udfff" for text in texts for each in text):
-        yield "It holds bytes that are no UTF-8.", f"Correct the line; or {_ACTIONS_HINT.lower()}host, drop."
-    if sum(len(each.encode("utf-8", "replace")) for each in texts) > TEXT_LIMIT_BYTES:
-        yield "It is too large for a manifest.", f"Put it into a script; or {_ACTIONS_HINT.lower()}host, drop."
-    if line.stdin and find_secrets(line.stdin):
-        yield (
-            "Its standard input, after `%`, holds a password, which no variable can bring.",
-            f"Put it into a script of the image that reads a variable; or {_ACTIONS_HINT.lower()}host, drop.",
-        )
-
-
-def _warnings(line: Line, choice: Choice, facts: CommandFacts) -> tuple[str, ...]:
-    found = [*line.warnings, *choice.warnings, *facts.bashisms, *facts.localhost]
-    if facts.fault:
-        found.append(f"The shell cannot read the command ({facts.fault}): it always failed.")
-    return tuple(dict.fromkeys(found))
 
 
 @dataclass
@@ -314,28 +203,29 @@ class _Maker:
     def _redirect(self, command: str, person: Person, volumes: dict[str, str]) -> tuple[str, Any]:
         """Decide about the file that the output goes to: kept where it can be written, else shown in the log."""
         found = self.facts.redirection
-        mode = self.decision.redirect or "auto"
-        if found is None or not found.path or found.path == "/dev/null" or mode == "keep":
+        if found is None and _VARIABLE_TARGET.search(command):
+            self.changes.append("it writes to a path with variables, below which the Pod has no volume")
+            self.cures.append("Name one in decisions.yaml, such as volumes: {/home/mara/log: scratch}.")
+        if found is None or not found.path or found.path == "/dev/null":
             return command, "keep"
         path = self._expanded(found.path, person)
-        if mode == "auto":
-            if path and (path.startswith("/tmp/") or _covered(path, volumes)):  # noqa: S108 - the Pod's own
-                mode = "keep"
-            elif path and self._scratch(path, person, volumes):
-                mode = "keep"
+        mode = self.decision.redirect or "auto"
+        if mode in ("auto", "keep"):
+            if path and (path.startswith("/tmp/") or covered(path, volumes)):  # noqa: S108 - the Pod's own
+                return command, "keep"
+            has_place = self._scratch(found.path, person, volumes)
+            if has_place or mode == "keep" or not is_log(found):
                 self.changes.append(f"what it writes to {found.path} is gone when the Pod ends")
                 self.cures.append("Decide `redirect: stdout` to see it in the task's log, or name a volume.")
-            else:
-                mode = "stdout"
-        if mode == "keep":
-            return command, "keep"
+                return command, "keep"
+            mode = "stdout"
         stripped = _without_redirection(command)  # passwords that left it have moved its end
         if stripped is None:
             self.more.append(f"The redirection to {found.path} could not be taken off; it stays.")
             return command, "keep"
         if mode == "tee":
             self.changes.append(f"its output goes to {found.path} and to the task's log")
-            if path is not None and not _covered(path, volumes):
+            if path is not None and not covered(path, volumes):
                 self._scratch(path, person, volumes)
         else:
             self.changes.append(f"its output goes to the task's log, and not to {found.path}")
@@ -352,7 +242,7 @@ class _Maker:
             return False
         if expanded.startswith(("/tmp/", "/dev/", "/proc/", "/etc/", "/usr/", "/sys/")):  # noqa: S108
             return expanded.startswith("/tmp/")  # noqa: S108
-        if _covered(expanded, volumes):
+        if covered(expanded, volumes):
             return True
         homes = [each for each in (person.home, dict(self.line.environment).get("HOME")) if each]
         named = [self._expanded(each, person) or each for each in (*self.facts.paths, *self.facts.programs)]
@@ -424,19 +314,7 @@ class _Maker:
         return tuple(notes)
 
 
-def _covered(path: str, volumes: Mapping[str, str]) -> bool:
-    return any(path.startswith(f"{each.rstrip('/')}/") for each in volumes)
-
-
 def _without_redirection(command: str) -> str | None:
     """Take the final redirection off a command whose passwords are already out of it."""
-    from cronlift.crontab.redirection import final_redirection
-    from cronlift.crontab.shell import parse_shell
-
     found = final_redirection(command, parse_shell(command, bash=True))
     return found.cut_from(command) if found is not None else None
-
-
-def one_line(text: str) -> str:
-    """Return text for a comment of YAML: one line, without what YAML cannot print."""
-    return re.sub(r"[^\x20-\x7e\xa0-\ufefe]", "?", printable(text)).strip()

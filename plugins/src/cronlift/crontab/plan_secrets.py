@@ -42,12 +42,12 @@ class SecretStore:
         return found
 
     def command_for(self, places: Mapping[str, tuple[str, str]]) -> str:
-        """Return the kubectl command that creates the Secrets of a line, with `...` for the passwords."""
+        """Return the kubectl command that creates the Secrets of a line, with variables for the passwords."""
         names = sorted({name for name, _ in places.values()})
         commands = []
         for name in names:
             keys = sorted(key for other, key in places.values() if other == name)
-            literals = " ".join(f"--from-literal={key}=..." for key in keys)
+            literals = " ".join(f'--from-literal={key}="${key}"' for key in keys)
             where = f" --namespace {self._namespace}" if self._namespace else ""
             commands.append(f"kubectl create secret generic {name}{where} {literals}")
         return "; ".join(commands)

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from cronlift.crontab.anacrontab import anacron_jobs
 from cronlift.crontab.model import Crontab, Flavour, LineKind, Source
+from cronlift.crontab.plan_questions import facts_of
 from cronlift.crontab.run_parts import ScriptFolder
 from cronlift.errors import CrontabFileError
 
@@ -35,8 +36,6 @@ def with_proposals(crontab: Crontab) -> Crontab:
 
 def called_folders(crontabs: Iterable[Crontab]) -> set[str]:
     """Return the folders that lines run by `run-parts`, without a slash at the end."""
-    from cronlift.crontab.plan_job import facts_of
-
     return {
         folder.rstrip("/")
         for crontab in crontabs

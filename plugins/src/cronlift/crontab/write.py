@@ -24,7 +24,6 @@ BESIDE_SUFFIX = ".new"
 _TEST = '''\
 """The DAGs that were imported for team {team} run when the old daemon started their jobs."""
 
-import json
 from pathlib import Path
 
 from click.testing import CliRunner
@@ -35,9 +34,8 @@ FOLDER = Path(__file__).parents[2] / "{folder}"
 
 
 def test_imported_dags_run_when_the_old_daemon_did() -> None:
-    done = CliRunner().invoke(main, ["prove", str(FOLDER), "--years", "1", "--json"])
-    found = json.loads(done.stdout)
-    assert [each for each in found["schedules"] if not each["equal"]] == []
+    done = CliRunner().invoke(main, ["prove", str(FOLDER), "--years", "1"])
+    assert done.exit_code == 0, done.output
 '''
 
 

@@ -3,25 +3,22 @@
 import re
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from cronlift.crontab.describe import describe
 from cronlift.crontab.expression import parse_schedule
 from cronlift.crontab.fires import fire_times
 from cronlift.crontab.model import Line, Verdict
+from cronlift.crontab.plan_model import Host, Judgement
 from cronlift.crontab.secrets import mask
 from cronlift.crontab.text import printable
 from cronlift.crontab.zones import find_zone
-
-if TYPE_CHECKING:
-    from cronlift.crontab.plan_job import Host, Judgement
 
 NEXT_STARTS = 5
 _LOOK_AHEAD = (timedelta(days=8), timedelta(days=400), timedelta(days=366 * 9))
 """Most lines start often; 29 February needs up to eight years."""
 
 
-def doc_of(line: Line, raw: str, judgement: "Judgement", host: "Host", dag_id: str) -> str:
+def doc_of(line: Line, raw: str, judgement: Judgement, host: Host, dag_id: str) -> str:
     """Return the Markdown of a line's DAG.
 
     Args:
@@ -62,7 +59,7 @@ def doc_of(line: Line, raw: str, judgement: "Judgement", host: "Host", dag_id: s
     return "\n\n".join(parts) + "\n"
 
 
-def _next_starts(line: Line, host: "Host", dag_id: str) -> list[datetime]:
+def _next_starts(line: Line, host: Host, dag_id: str) -> list[datetime]:
     schedule = parse_schedule(line.schedule or "", host.flavour, dag_id)
     zone, cron_zone = find_zone(host.zone), find_zone(line.timezone) if line.timezone else None
     after = host.decision.start - timedelta(minutes=1)

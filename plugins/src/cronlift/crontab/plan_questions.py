@@ -1,0 +1,112 @@
+"""What somebody has to decide about a line before it can become a DAG, and what is to be known of it."""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+
+from cronlift.crontab.command import CommandFacts, analyse_command
+from cronlift.crontab.decisions import LineDecision
+from cronlift.crontab.ladder import Choice
+from cronlift.crontab.model import Flavour, Line, Verdict
+from cronlift.crontab.plan_model import Host
+from cronlift.crontab.redirection import FinalRedirection
+from cronlift.crontab.secrets import find_secrets
+
+TEXT_LIMIT_BYTES = 240 * 1024
+"""A manifest travels with its DAG, which takes 256 KiB."""
+
+EPHEMERAL = ("/dev/", "/tmp/")  # noqa: S108 - the Pod's own
+"""Where nobody expects a file to last."""
+
+ACTIONS_HINT = "Decide its action in decisions.yaml: "
+
+
+def locks_of(line: Line, flavour: Flavour) -> tuple[str, ...]:
+    """Return the paths of the locks that a line takes."""
+    guards = facts_of(line, flavour).guards
+    return tuple(dict.fromkeys(each.target for each in guards if each.is_lock and each.target))
+
+
+def facts_of(line: Line, flavour: Flavour) -> CommandFacts:
+    """Return what a line's command needs; remembered, because the shell's grammar takes its time."""
+    return _facts(line.command or "", flavour, line.environment)
+
+
+@lru_cache(maxsize=4096)
+def _facts(command: str, flavour: Flavour, environment: tuple[tuple[str, str], ...]) -> CommandFacts:
+    return analyse_command(command, flavour=flavour, environment=environment)
+
+
+def is_log(target: FinalRedirection) -> bool:
+    """Tell a log from data: errors go to it too, or it is called one."""
+    return target.streams != "stdout" or re.search(r"log", target.path, re.IGNORECASE) is not None
+
+
+def _is_lost(target: FinalRedirection, decision: LineDecision) -> bool:
+    """Tell data that goes to no volume."""
+    elsewhere = target.path.startswith(EPHEMERAL) or covered(target.path, decision.volumes)
+    return not is_log(target) and not elsewhere
+
+
+def covered(path: str, volumes: Mapping[str, str]) -> bool:
+    """Tell whether a volume holds a path."""
+    return any(path.startswith(f"{each.rstrip('/')}/") for each in volumes)
+
+
+def questions_of(
+    line: Line, choice: Choice, facts: CommandFacts, host: Host, decision: LineDecision
+) -> Iterator[tuple[str, str]]:
+    """Yield what somebody has to decide about a line: what it is, and between what.
+
+    Args:
+        line: The line.
+        choice: Its timetable.
+        facts: What its command needs.
+        host: Where it comes from.
+        decision: What was decided already.
+    """
+    accepted = decision.action in ("import", "manual")
+    if choice.verdict is Verdict.NEEDS_DECISION and decision.action != "manual":
+        cure = f"{ACTIONS_HINT}manual, host, drop. What runs for ever belongs into a Deployment."
+        yield choice.reason, cure
+    if host.proposal and not accepted:
+        cure = f"{ACTIONS_HINT}import (at that time), manual, host, drop."
+        yield f"{host.proposal} Proposed is `{line.schedule}`.", cure
+    if facts.background and not accepted:
+        yield (
+            " ".join(facts.background),
+            f"Correct the line and import again; or {ACTIONS_HINT.lower()}import, host, drop.",
+        )
+    for path in locks_of(line, host.flavour) if not accepted else ():
+        others = [each for each in host.shared_locks.get(path, ()) if each != line.where]
+        if others:
+            yield (
+                f"The lock {path} also keeps it apart from {', '.join(others)}, and Pods share no lock.",
+                f"Join the lines in one script; or {ACTIONS_HINT.lower()}import (they may run at once), host, drop.",
+            )
+    target = facts.redirection
+    if target is not None and not accepted and decision.redirect is None and _is_lost(target, decision):
+        folder = target.path.rpartition("/")[0] or "/data"
+        yield (
+            f"What it writes to {target.path} would be gone when its Pod ends.",
+            f"Name a volume in decisions.yaml, such as volumes: {{{folder}: name-of-a-claim}}; "
+            "or decide `redirect: keep` (it may go), `redirect: stdout` (into the task's log), host, drop.",
+        )
+    texts = (line.command or "", line.stdin or "", *(value for _, value in line.environment))
+    if any("\ud800" <= each <= "\udfff" for text in texts for each in text):
+        yield "It holds bytes that are no UTF-8.", f"Correct the line; or {ACTIONS_HINT.lower()}host, drop."
+    if sum(len(each.encode("utf-8", "replace")) for each in texts) > TEXT_LIMIT_BYTES:
+        yield "It is too large for a manifest.", f"Put it into a script; or {ACTIONS_HINT.lower()}host, drop."
+    if line.stdin and find_secrets(line.stdin):
+        yield (
+            "Its standard input, after `%`, holds a password, which no variable can bring.",
+            f"Put it into a script of the image that reads a variable; or {ACTIONS_HINT.lower()}host, drop.",
+        )
+
+
+def warnings_of(line: Line, choice: Choice, facts: CommandFacts) -> tuple[str, ...]:
+    """Return what works, but probably not as meant, a sentence each."""
+    found = [*line.warnings, *choice.warnings, *facts.bashisms, *facts.localhost]
+    if facts.fault:
+        found.append(f"The shell cannot read the command ({facts.fault}): it always failed.")
+    return tuple(dict.fromkeys(found))
