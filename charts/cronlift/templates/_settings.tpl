@@ -75,6 +75,8 @@ AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE: /run/auth/passwords.json
 {{- define "cronlift.settings.scheduler" -}}
 AIRFLOW__CORE__PARALLELISM: {{ .Values.scheduler.parallelism | quote }}
 AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK: "True"
+{{- /* A run waits half of it on average until the scheduler sees it. */}}
+AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME: "0.5"
 AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST: {{ include "cronlift.bundles" . | quote }}
 {{- end }}
 
