@@ -1,7 +1,7 @@
-"""Debian's own cron in a file system and a process namespace of its own, and cronrun in the same one.
+"""A real cron daemon in a file system and a process namespace of its own, and cronrun in the same one.
 
-Nothing of this machine's cron is read, started or written: the daemon comes from Debian's package, unpacked into the
-cache; /etc, /var, /home, /dev and /tmp are made up; only /usr is this machine's.
+Nothing of this machine's cron is read, started or written: the daemon is unpacked or built into the cache; /etc, /var,
+/home, /dev and /tmp are made up; only /usr is this machine's.
 """
 
 import contextlib
@@ -17,7 +17,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ci.paths import cache_dir
+from cronlift.crontab.model import Flavour
+from tests.integration.cron_daemon.daemons import Daemon
 
 LEGACY_FOLDER = Path(__file__).parents[2] / "images" / "legacy"
 WORKER = 4711
@@ -52,7 +53,7 @@ FILES = {
     "etc/crontab": "",
     "usr/sbin/sendmail": SENDMAIL,
 }
-FOLDERS = ("etc/cron.d", "var/spool/cron/crontabs", "run", "mail", "root", "proc", "dev", "jobs", "var/log")
+FOLDERS = ("etc/cron.d", "run", "mail", "root", "proc", "dev", "jobs", "var/log")
 
 
 @dataclass
@@ -61,10 +62,12 @@ class Host:
 
     Args:
         root: Its file system, seen from outside.
+        daemon: Its cron daemon.
         log: What its daemons wrote to syslog.
     """
 
     root: Path
+    daemon: Daemon
     log: list[str] = field(default_factory=list)
 
     def run(self, *command: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -85,9 +88,9 @@ class Host:
 
     @contextlib.contextmanager
     def cron(self, *options: str) -> Iterator[subprocess.Popen[bytes]]:
-        """Run Debian's cron in it."""
+        """Run its daemon in it."""
         process = subprocess.Popen(
-            self._inside("/usr/sbin/cron", "-f", *options), env={"LANG": "C.UTF-8"}, cwd="/",
+            self._inside("/usr/sbin/cron", *self.daemon.arguments, *options), env={"LANG": "C.UTF-8"}, cwd="/",
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         try:
@@ -125,8 +128,8 @@ class Host:
 
 
 @contextlib.contextmanager
-def make_host(root: Path) -> Iterator[Host]:
-    """Make a host with Debian's cron and the image's cronrun, and take it away again."""
+def make_host(root: Path, daemon: Daemon) -> Iterator[Host]:
+    """Make a host with a daemon and the image's cronrun, and take it away again."""
     mounts = [(Path(folder), root / folder[1:]) for folder in ("/usr/bin", "/usr/lib", "/usr/share")]
     python = Path(sys.base_prefix)
     if not python.is_relative_to("/usr"):
@@ -136,7 +139,9 @@ def make_host(root: Path) -> Iterator[Host]:
     for name, text in FILES.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
-    for name in FOLDERS:
+    if daemon.flavour is Flavour.CRONIE:  # built without PAM, which would read it; it passes its own LANG on to jobs
+        (root / "etc/environment").unlink()
+    for name in (*FOLDERS, daemon.spool):
         (root / name).mkdir(parents=True, exist_ok=True)
     for name in ("tmp", "mail"):
         (root / name).mkdir(exist_ok=True)
@@ -154,9 +159,9 @@ def make_host(root: Path) -> Iterator[Host]:
         (root / "dev" / name).chmod(0o666)
     (root / "dev/fd").symlink_to("/proc/self/fd")
     (root / "var/run").symlink_to("/run")
-    shutil.copy(debian_cron() / "usr/sbin/cron", root / "usr/sbin/cron")
+    shutil.copy(daemon.program, root / "usr/sbin/cron")
     _install_cronrun(root)
-    host = Host(root)
+    host = Host(root, daemon)
     mounted = []
     try:
         for source, target in mounts:
@@ -172,19 +177,6 @@ def make_host(root: Path) -> Iterator[Host]:
     finally:
         for target in reversed(mounted):
             subprocess.run(["umount", target], check=True)
-
-
-def debian_cron() -> Path:
-    """Return Debian's cron package, unpacked; downloaded once a user."""
-    folder = cache_dir() / "cron"
-    unpacked = folder / "root"
-    if not (unpacked / "usr/sbin/cron").is_file():
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        subprocess.run(["apt-get", "download", "cron"], cwd=folder, check=True, capture_output=True)
-        package = next(folder.glob("cron_*.deb"))
-        subprocess.run(["dpkg-deb", "-x", package, unpacked], check=True)
-    return unpacked
 
 
 def write_folder(

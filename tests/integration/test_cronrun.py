@@ -1,7 +1,9 @@
-"""The same lines under Debian's own cron and under cronrun: what jobs see and write, how they end, what is mailed."""
+"""The same lines under the real daemons and under cronrun: what jobs see and write, how they end, what is mailed."""
 
+import contextlib
 import os
 import re
+import subprocess
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -15,6 +17,7 @@ from cronlift.crontab.history import read_history
 from cronlift.crontab.model import Flavour, Line, Source
 from cronlift.crontab.parse import parse_crontab
 from cronlift.crontab.replay import TimedLine, replay
+from tests.integration.cron_daemon.daemons import cronie, debian_cron
 from tests.integration.real_cron import HOME, PROBE_SECONDS, WORKER, Host, make_host, write_folder
 
 JOBS = {
@@ -54,6 +57,12 @@ JOBS = {
 SILENT = {"nothing-to-say": "SHELL=/bin/sh\n* * * * * exit 4", "nobody-to-tell": 'MAILTO=""\n* * * * * echo unheard'}
 
 
+NOT_RUN = {Flavour.DEBIAN: set(), Flavour.CRONIE: {"no-home"}}
+"""What a daemon refuses to run."""
+
+CASES = [pytest.param(flavour, name, id=f"{flavour}-{name}") for flavour in Flavour for name in JOBS]
+
+
 def tab() -> str:
     """Return all jobs as one crontab; each has a recipient of its own, by which its mail is found."""
     found = []
@@ -64,30 +73,38 @@ def tab() -> str:
 
 
 class Both:
-    """The mails and the logged ends of all jobs under cron; and the same jobs for cronrun."""
+    """The mails and the logged ends of all jobs under a daemon; and the same jobs for cronrun."""
 
     def __init__(self, host: Host) -> None:
         self.host = host
-        lines = parse_crontab(Source("var/spool/cron/crontabs/worker", tab().encode()), Flavour.DEBIAN).jobs
+        self.flavour = host.daemon.flavour
+        self.mailed = [name for name in JOBS if name not in NOT_RUN[self.flavour]]
+        path = host.root / host.daemon.spool / "worker"
+        lines = parse_crontab(Source("var/spool/cron/crontabs/worker", tab().encode()), self.flavour).jobs
         self.lines: dict[str, Line] = dict(zip([*JOBS, *SILENT], lines, strict=True))
-        path = host.root / "var/spool/cron/crontabs/worker"
         path.write_text(tab())
         path.chmod(0o600)
         os.chown(path, WORKER, WORKER)
-        with host.cron("-L", "15") as daemon:
-            deadline = time.monotonic() + PROBE_SECONDS
-            while sum(" END (" in each for each in host.log) < len(lines):
-                assert daemon.poll() is None, "\n".join(host.log)
-                assert time.monotonic() < deadline, "\n".join(host.log)
-                time.sleep(0.1)
-            self.mails = {name: host.mail(name) for name in JOBS}
-        self.log = list(host.log)
-        self.unasked = {path.name for path in (host.root / "mail").iterdir()} - set(JOBS)
-        for path in (host.root / "mail").iterdir():
+
+    def wait(self, daemon: subprocess.Popen[bytes]) -> None:
+        """Wait until every job has run once, and keep what the daemon said about them."""
+        end = " END (" if self.flavour is Flavour.DEBIAN else " CMDEND ("
+        deadline = time.monotonic() + PROBE_SECONDS
+        while sum(end in each for each in self.host.log) < len(self.mailed) + len(SILENT):
+            assert daemon.poll() is None, "\n".join(self.host.log)
+            assert time.monotonic() < deadline, "\n".join(self.host.log)
+            time.sleep(0.1)
+        self.mails = {name: self.host.mail(name) for name in self.mailed}
+
+    def put_aside(self) -> None:
+        """Make room for the mails of cronrun, once the daemon is gone."""
+        self.log = list(self.host.log)
+        self.unasked = {path.name for path in (self.host.root / "mail").iterdir()} - set(self.mailed)
+        for path in (self.host.root / "mail").iterdir():
             path.unlink()
 
     def code(self, name: str) -> int:
-        """Return a job's exit code as cron logged it, by the pid that it logged at the start."""
+        """Return a job's exit code as Debian's cron logged it, by the pid that it logged at the start."""
         command = self.lines[name].command
         starts = [re.search(r"\(worker\) CMD \(\[(\d+)\] (.*)\)$", each) for each in self.log]
         pids = [each.group(1) for each in starts if each and each.group(2) == command]
@@ -101,15 +118,34 @@ class Both:
         """Run a job by cronrun; return the exit code and the lines of its log."""
         line = self.lines[name]
         assert line.command is not None
-        write_folder(folder, line.command, line.stdin, dict(line.environment), mail={"mode": "output"})
+        write_folder(
+            folder, line.command, line.stdin, dict(line.environment), mail={"mode": "output"}, flavour=self.flavour
+        )
         done = self.host.cronrun(name, folder)
         return done.returncode, done.stdout.splitlines()
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
-    with make_host(tmp_path_factory.mktemp("host") / "root") as host:
-        yield Both(host)
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Flavour, Both]]:
+    """Yield both daemons' hosts; both run their jobs at the same minute, so that it is waited for once."""
+    with contextlib.ExitStack() as stack:
+        made = {
+            daemon.flavour: Both(stack.enter_context(make_host(tmp_path_factory.mktemp("host") / "root", daemon)))
+            for daemon in (debian_cron(), cronie())
+        }
+        with contextlib.ExitStack() as running:
+            options = {Flavour.DEBIAN: ("-L", "15"), Flavour.CRONIE: ()}
+            daemons = {key: running.enter_context(each.host.cron(*options[key])) for key, each in made.items()}
+            for key, each in made.items():
+                each.wait(daemons[key])
+        for each in made.values():
+            each.put_aside()
+        yield made
+
+
+@pytest.fixture
+def both(hosts: dict[Flavour, Both]) -> Both:
+    return hosts[Flavour.DEBIAN]
 
 
 def plain(mail: str) -> str:
@@ -117,14 +153,27 @@ def plain(mail: str) -> str:
     return re.sub(r"^(Subject: .*) \(failed\)$", r"\1", mail, count=1, flags=re.MULTILINE)
 
 
-@pytest.mark.parametrize("name", JOBS)
-def test_mail_and_exit_code_are_those_of_cron(both: Both, name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("flavour", "name"), [case for case in CASES if case.id != "cronie-no-home"])
+def test_mail_and_exit_code_are_those_of_the_daemon(
+    hosts: dict[Flavour, Both], flavour: Flavour, name: str, tmp_path: Path
+) -> None:
+    both = hosts[flavour]
     code, log = both.cronrun(name, tmp_path / "job")
     head, _, body = plain(both.mails[name]).partition("\n\n")
     mine, _, mine_body = both.host.mail(name).partition("\n\n")
     assert mine_body == body
     assert sorted(mine.splitlines()) == sorted(head.splitlines())
-    assert code == both.code(name), log
+    if flavour is Flavour.DEBIAN:  # cronie says nothing of how jobs end
+        assert code == both.code(name), log
+
+
+def test_job_without_its_home_is_run_by_neither_cronie_nor_cronrun(hosts: dict[Flavour, Both], tmp_path: Path) -> None:
+    both = hosts[Flavour.CRONIE]
+    assert any("chdir failed (/home/gone)" in each for each in both.log)
+    code, log = both.cronrun("no-home", tmp_path / "job")
+    assert code == 125
+    assert "cronie does not run such a job" in log[-1]
+    assert not (both.host.root / "mail" / "no-home").exists()
 
 
 @pytest.mark.parametrize("name", ["order", "no-line-feed", "input", "environment"])

@@ -98,14 +98,13 @@ def headers(job: Job, user: User, tab: Mapping[str, str], to: str, *, failed: bo
         to: The recipients.
         failed: Whether to say so in the subject, for mails that are sent for that reason.
     """
-    sender = job.environment.get("MAILFROM", "")
-    sender = sender if sender and _is_safe(sender) else ""
     cronie = job.flavour == CRONIE
-    default = f'"(Cron Daemon)" <{sender or "root"}>' if cronie else sender or "root (Cron Daemon)"
+    sender = _sender(job)
+    shown = f'"(Cron Daemon)" <{sender or user.name}>' if cronie else sender or "root (Cron Daemon)"
     host = socket.gethostname().partition(".")[0]
     command = os.fsdecode(job.command).replace("\n", " ")
     lines = [
-        f"From: {default}",
+        f"From: {shown}",
         f"To: {to}",
         f"Subject: Cron <{user.name}@{host}> {command}{' (failed)' if failed else ''}",
         "MIME-Version: 1.0",
@@ -117,20 +116,33 @@ def headers(job: Job, user: User, tab: Mapping[str, str], to: str, *, failed: bo
     return os.fsencode("\n".join(lines) + "\n\n")
 
 
-def send(head: bytes, spool: Spool, to: str, user: User, sendmail: str = SENDMAIL) -> str:
+def sendmail_arguments(job: Job, user: User, to: str) -> list[str]:
+    """Return the words that the daemon gives to sendmail; cronie lets it read the recipients from the mail."""
+    if job.flavour == CRONIE:
+        return ["-FCronDaemon", "-i", "-odi", "-oem", "-oi", "-t", "-f", _sender(job) or user.name]
+    return ["-FCronDaemon", "-i", "-B8BITMIME", "-oem", *_addresses(to)]
+
+
+def send(head: bytes, spool: Spool, arguments: list[str], user: User, sendmail: str = SENDMAIL) -> str:
     """Hand the mail to the system's sendmail.
 
+    Args:
+        head: See `headers`.
+        spool: The job's output.
+        arguments: See `sendmail_arguments`.
+        user: Whose settings sendmail may read.
+        sendmail: The program.
+
     Returns:
-        What became of it, in words that begin with "sent", or with "failed" and the cause.
+        What became of it: "sent", or "failed" and the cause.
     """
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": user.home, "LOGNAME": user.name}
-    command = [sendmail, "-FCronDaemon", "-i", "-B8BITMIME", "-oem", *_addresses(to)]
     text = _letter(head, spool)
     if text is None:
         return f"failed: no room for it in {' or '.join(SPOOL_FOLDERS)}; mount an emptyDir at /tmp"
     try:
         done = subprocess.run(
-            command, stdin=text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment,
+            [sendmail, *arguments], stdin=text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment,
             timeout=SEND_SECONDS, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
@@ -139,7 +151,7 @@ def send(head: bytes, spool: Spool, to: str, user: User, sendmail: str = SENDMAI
         return f"failed: {sendmail}: {error.strerror}"
     if done.returncode:
         return f"failed: {sendmail} exited {done.returncode}: {done.stdout.decode(errors='replace').strip()[-300:]}"
-    return f"sent to {to}"
+    return "sent"
 
 
 def _letter(head: bytes, spool: Spool) -> int | None:
@@ -152,6 +164,11 @@ def _letter(head: bytes, spool: Spool) -> int | None:
     if missing := spool.size - spool.kept:
         letter.add(f"\n[{missing} more bytes are in the task's log]\n".encode())
     return letter.rewind()
+
+
+def _sender(job: Job) -> str:
+    found = job.environment.get("MAILFROM", "")
+    return found if found and _is_safe(found) else ""
 
 
 def _addresses(to: str) -> list[str]:

@@ -16,6 +16,9 @@ from .report import REFUSED, Report
 
 USAGE = "usage: cronrun [--folder DIR] JOB-ID"
 USAGE_ERROR = 2
+NO_SHELL = {"debian": "{shell}: execle: {cause}\n", "cronie": "execl: couldn't exec `{shell}'\nexecl: {cause}\n"}
+"""What the daemons write where the output would be, when there is no such shell."""
+
 SPOOL_FOLDER = "/var/spool/cron"
 """Where Debian's daemon sits, and a job stays when its home is missing."""
 
@@ -60,16 +63,20 @@ class Log:
 
 def _run(name: str, job: Job, log: Log) -> Report:
     user = find_user(job)
-    environment = build_environment(job, user, _system_texts(), os.environ)
     if job.shadow:
-        return _shadow(name, job, user, environment, log)
+        return _shadow(name, job, user, log)
+    environment = build_environment(job, user, _system_texts(), os.environ)
     planned = freshness.planned_time(job.planned)
     late = freshness.seconds_late(planned, datetime.now(timezone.utc))  # noqa: UP017 - old bases have no datetime.UTC
     if job.late_seconds is not None and late > job.late_seconds:
         why = f"{late:.0f} s after the planned time: the run before it held the lock {job.lock}".rstrip()
         return Report(name, job.line, "skipped", 0, reason=f"{why}, so the old host would not have run it either")
     shell = Shell(
-        [os.fsencode(environment["SHELL"]), b"-c", job.command], environment, _folders(job, environment), job.stdin
+        [os.fsencode(environment["SHELL"]), b"-c", job.command],
+        environment,
+        _folders(job, environment),
+        job.stdin,
+        NO_SHELL[job.flavour],
     )
     spool = None
     if job.mail_mode != "off":
@@ -88,7 +95,8 @@ def _run(name: str, job: Job, log: Log) -> Report:
             shown = tab_environment(job, user) if job.flavour != CRONIE else environment
             shown = {key: value for key, value in shown.items() if key not in job.secrets}
             head = mail.headers(job, user, shown, to, failed=job.mail_mode == "failure")
-            mailed = mail.send(head, spool, to, user)
+            mailed = mail.send(head, spool, mail.sendmail_arguments(job, user, to), user)
+            mailed = f"sent to {to}" if mailed == "sent" else mailed
     reason = f"exit {ending.code} counts as success" if accepted and ending.code else ""
     return Report(name, job.line, "ran", code, ending, log.size, mailed, reason)
 
@@ -99,7 +107,6 @@ def find_user(job: Job) -> User:
     Raises:
         JobError: Neither the options nor the image know them.
     """
-    entry = None
     try:
         entry = pwd.getpwnam(job.user) if job.user else pwd.getpwuid(os.getuid())
     except KeyError:
@@ -108,8 +115,8 @@ def find_user(job: Job) -> User:
                 f"uid {os.getuid()} has no entry in /etc/passwd, and the options name no user. Add it to USERS in the "
                 "image's Dockerfile"
             ) from None
-    home = job.home or (entry.pw_dir if entry else "/")
-    return User(job.user or entry.pw_name, home)
+        return User(job.user, job.home or "/")
+    return User(entry.pw_name, job.home or entry.pw_dir)
 
 
 def _folders(job: Job, environment: dict[str, str]) -> list[str]:
@@ -153,10 +160,12 @@ def _tee(log: Log, path: str, *, append: bool) -> Sink:
     return both
 
 
-def _shadow(name: str, job: Job, user: User, environment: dict[str, str], log: Log) -> Report:
+def _shadow(name: str, job: Job, user: User, log: Log) -> Report:
     """Say what the job would run with, and what of it is missing."""
     from .shadow import Finding, look
 
+    given = {secret: os.environ.get(secret, "") for secret in job.secrets}
+    environment = build_environment(job, user, _system_texts(), given)
     home = environment["HOME"]
     in_home = os.access(home, os.X_OK)
     folder = home if in_home else "/"
@@ -166,6 +175,7 @@ def _shadow(name: str, job: Job, user: User, environment: dict[str, str], log: L
         Finding(in_home, f"home {home}" + ("" if in_home else " cannot be entered. Make it in the image")),
         Finding(True, f"variables {' '.join(sorted(environment))}"),
         Finding(True, f"input of {os.path.getsize(job.stdin) if job.stdin else 0} bytes"),
+        *(Finding(secret in os.environ, f"secret {secret}") for secret in job.secrets),
         *look(os.fsdecode(job.command), environment["SHELL"], environment, folder),
     ]
     marks = {True: "ok", False: "MISSING", None: "unknown"}

@@ -29,15 +29,22 @@ class Shell:
         environment: Its whole environment.
         folders: Working directories to try, in order; the first one that can be entered is it.
         stdin: File to read; None for an empty input.
+        refusal: What to write when the program cannot be run, with {shell} and {cause}; the exit code is then 1.
     """
 
     def __init__(
-        self, arguments: Sequence[bytes], environment: Mapping[str, str], folders: Sequence[str], stdin: str | None
+        self,
+        arguments: Sequence[bytes],
+        environment: Mapping[str, str],
+        folders: Sequence[str],
+        stdin: str | None,
+        refusal: str,
     ) -> None:
         self._arguments = list(arguments)
         self._environment = dict(environment)
         self._folders = folders
         self._stdin = stdin
+        self._refusal = refusal
         self._pid = 0
         self._ending: Ending | None = None
         self._started = 0.0
@@ -94,8 +101,8 @@ class Shell:
         try:
             self._become(writes)
         except OSError as error:
-            # The words and the exit code of Debian's cron.
-            os.write(2, self._arguments[0] + f": execle: {error.strerror}\n".encode())
+            text = self._refusal.format(shell=os.fsdecode(self._arguments[0]), cause=error.strerror)
+            os.write(2, os.fsencode(text))
         finally:
             os._exit(1)
 

@@ -105,12 +105,12 @@ def test_mail_reaches_sendmail_with_the_daemons_arguments(tmp_path: Path) -> Non
     program = sendmail(tmp_path, f'printf "%s|" "$@" > {tmp_path}/words; cat > {tmp_path}/text')
     spool = Spool(5, (str(tmp_path),))
     spool.add(b"hello world\n")
-    assert mail.send(b"To: a\n\n", spool, "a,b", USER, program) == "sent to a,b"
+    assert mail.send(b"To: a\n\n", spool, mail.sendmail_arguments(Job(b""), USER, "a,b"), USER, program) == "sent"
     assert (tmp_path / "words").read_text() == "-FCronDaemon|-i|-B8BITMIME|-oem|a|b|"
     assert (tmp_path / "text").read_text() == "To: a\n\nhello\n[7 more bytes are in the task's log]\n"
 
 
 def test_failing_sendmail_is_named_with_its_words(tmp_path: Path) -> None:
     program = sendmail(tmp_path, "echo relay refused; exit 75")
-    assert mail.send(b"\n", Spool(), "a", USER, program) == f"failed: {program} exited 75: relay refused"
-    assert mail.send(b"\n", Spool(), "a", USER, f"{program}.none").startswith(f"failed: {program}.none: No such file")
+    assert mail.send(b"\n", Spool(), ["a"], USER, program) == f"failed: {program} exited 75: relay refused"
+    assert mail.send(b"\n", Spool(), ["a"], USER, f"{program}.none").startswith(f"failed: {program}.none: No such file")

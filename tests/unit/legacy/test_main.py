@@ -127,6 +127,8 @@ def test_shadow_mode_runs_nothing_and_fails_when_something_is_missing(tmp_path: 
     assert (well.code, "all of " in well.last) == (0, True)
     ill = cronrun(write_job(tmp_path / "b", f"{touch}; /opt/none/run.sh", options={"shadow": True, **ME}))
     assert ill.code == 1
+    bare = cronrun(write_job(tmp_path / "c", "true", options={"shadow": True, "secrets": ["PASSWORD"], **ME}))
+    assert (bare.code, "cronrun: MISSING  secret PASSWORD" in bare.lines) == (1, True)
     assert any("MISSING  program /opt/none/run.sh" in line for line in ill.lines)
     assert not (tmp_path / "ran").exists()
 
