@@ -163,6 +163,17 @@ def test_dialects_of_other_schedulers_are_named(text: str, word: str, flavour: F
     assert word in (found.error or "")
 
 
+@pytest.mark.parametrize("flavour", [DEBIAN, CRONIE])
+@pytest.mark.parametrize("text", ["\x0b* * * * * x", "*\x0b * * * x y", "@weekly\x0bx y", "@weeklyx y"])
+def test_only_blanks_and_tabs_separate_fields(text: str, flavour: Flavour) -> None:
+    assert line(text, flavour).kind is LineKind.BAD
+
+
+def test_nickname_after_cronies_dash_is_checked() -> None:
+    assert line("-@weeklyx y", CRONIE).kind is LineKind.BAD
+    assert line("-@weekly y", CRONIE).schedule == "@weekly"
+
+
 def test_a_sixth_field_that_the_daemon_takes_for_the_command_does_not_spoil_the_file() -> None:
     tab = read("0 0 12 * * ? x\n0 30 4 * * * x\n")
     assert [each.daemon_accepts for each in tab.lines] == [True, False]

@@ -14,6 +14,8 @@ COMMAND_LIMITS_BYTES = {Flavour.DEBIAN: 998, Flavour.CRONIE: 131_070}
 """Debian refuses what fills its 1000 bytes; cronie cuts at 131,071 without a word."""
 
 _BLANKS = " \t"
+_OTHER_SPACE = re.compile(r"[^\S \t]")
+"""What Python takes for blanks, and the daemons for letters: a vertical tab, for example."""
 _FIELDS = re.compile(r"(?:[^ \t]+[ \t]+){4}[^ \t]+")
 
 
@@ -69,7 +71,7 @@ def read_entry(text: str, reading: Reading) -> Entry:
     """
     undashed, entry = _read_dash(text, reading)
     schedule, rest = _split_schedule(undashed)
-    fault, advice = _check_schedule(text, schedule, reading)
+    fault, advice = _check_schedule(undashed, schedule, reading)
     entry = replace(entry, schedule=schedule, error=entry.error or fault, warnings=entry.warnings + advice)
     if rest is None:
         return replace(entry, error=entry.error or "the command is missing after the time fields")
@@ -117,11 +119,11 @@ def _check_schedule(text: str, schedule: str | None, reading: Reading) -> tuple[
     if schedule is None:
         return "the time fields are missing", ()
     if schedule.startswith("@") and schedule not in NICKNAMES:
-        return dialect_of(text), ()
+        return dialect_of(schedule) or f"{printable(schedule)!r} is no nickname of cron", ()
     if not schedule.startswith("@") and schedule.count(" ") < 4:
         return _too_few_fields(text, schedule, reading), ()
     try:
-        parsed = parse_schedule(schedule, reading.flavour)
+        parsed = parse_schedule(_OTHER_SPACE.sub("\N{REPLACEMENT CHARACTER}", schedule), reading.flavour)
     except ScheduleError as error:
         return dialect_of(text) or f"{error.what}. {error.cure}", ()
     # The number that stands for cronie's a~b depends on the job's id, which is not known here.
