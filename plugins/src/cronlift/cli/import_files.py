@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from cronlift.cli.crontab_files import Inputs
+from cronlift.crontab.cutover import restore_lines
 from cronlift.crontab.places import host_path, place_of
 from cronlift.crontab.write import Fate, FileChange
 from cronlift.errors import CrontabError, CrontabFileError
@@ -79,7 +80,8 @@ def with_shown_paths(inputs: Inputs) -> Inputs:
     names = [_shown_path(each.path) for each in inputs.sources]
     counts = Counter(names)
     sources = tuple(
-        replace(source, path=name if counts[name] == 1 else source.path)
+        # A crontab whose lines were migrated is the one before: its DAGs are to stay.
+        replace(source, path=name if counts[name] == 1 else source.path, content=restore_lines(source.content).content)
         for source, name in zip(inputs.sources, names, strict=True)
     )
     return replace(inputs, sources=sources)

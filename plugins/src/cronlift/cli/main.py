@@ -8,7 +8,10 @@ from keyword import iskeyword
 
 import click
 
-_COMMANDS = ("import", "render", "validate", "doctor", "sweep", "migrate", "fires", "prove", "replay")
+_COMMANDS = (
+    *("import", "fires", "prove", "replay", "cutover", "compare"),
+    *("render", "validate", "doctor", "sweep", "migrate"),
+)
 
 
 class _Commands(click.Group):
