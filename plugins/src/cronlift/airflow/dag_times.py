@@ -1,8 +1,10 @@
 """When the DAGs of a folder will run: their timetables as the scheduler has them, walked as it walks them."""
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,7 +15,7 @@ from cronlift.errors import CronliftError
 if TYPE_CHECKING:
     from airflow.timetables.base import Timetable
 
-_WARM_UP = timedelta(days=2)
+WARM_UP = timedelta(days=2)
 """A timetable steps from run to run, so what it does after a change of the clock can follow from the run before."""
 
 
@@ -45,12 +47,16 @@ def load_timetables(folder: Path) -> DagTimes:
     from airflow.serialization.encoders import encode_timetable
 
     base = folder if folder.is_dir() else folder.parent
-    bag = BundleDagBag(dag_folder=folder, bundle_path=base, bundle_name=base.name, load_op_links=False)
+    # DAG files may print, and so may Airflow: standard output is for results.
+    with redirect_stdout(sys.stderr):
+        bag = BundleDagBag(dag_folder=folder, bundle_path=base, bundle_name=base.name, load_op_links=False)
     timetables = {dag_id: decode_timetable(encode_timetable(dag.timetable)) for dag_id, dag in bag.dags.items()}
     return DagTimes(timetables, {str(path): str(text) for path, text in bag.import_errors.items()})
 
 
-def run_times(timetable: "Timetable", after: datetime, until: datetime) -> Iterator[datetime]:
+def run_times(
+    timetable: "Timetable", after: datetime, until: datetime, warm_up: timedelta = WARM_UP
+) -> Iterator[datetime]:
     """Return when the scheduler would start runs, step by step from run to run.
 
     The DAG's start date is left aside: the question is what the timetable does.
@@ -59,6 +65,7 @@ def run_times(timetable: "Timetable", after: datetime, until: datetime) -> Itera
         timetable: As the scheduler has it.
         after: Aware; a run at this very time is not among them.
         until: Aware; a run at this very time is.
+        warm_up: How long before the first run is looked for.
 
     Raises:
         CronliftError: The timetable cannot say.
@@ -68,7 +75,7 @@ def run_times(timetable: "Timetable", after: datetime, until: datetime) -> Itera
 
     if not timetable.can_be_scheduled:
         return
-    restriction = TimeRestriction(coerce_datetime(after - _WARM_UP), coerce_datetime(until), catchup=True)
+    restriction = TimeRestriction(coerce_datetime(after - warm_up), coerce_datetime(until), catchup=True)
     last = None
     while True:
         try:

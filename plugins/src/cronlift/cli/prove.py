@@ -208,7 +208,7 @@ def compare(pair: Pair, begin: datetime, years: int, full: bool) -> Pair:
         for part in stretches(schedule, zones, begin, years, full):
             first, last = to_minute(part.after) + 1, to_minute(part.until) + 1
             daemon = fire_minutes(schedule, zone, first, last, flavour, cron_zone)
-            dag = map(to_minute, run_times(pair.timetable, part.after, part.until))
+            dag = map(to_minute, run_times(pair.timetable, part.after, part.until, part.warm_up))
             equal, difference = first_difference(daemon, dag)
             count += equal
             if difference is not None:

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import zip_longest
 from zoneinfo import ZoneInfo
 
@@ -20,10 +20,17 @@ _WEEK_MINUTES = 7 * MINUTES_PER_DAY
 
 @dataclass(frozen=True)
 class Stretch:
-    """A stretch of time: later than `after`, not later than `until`."""
+    """A stretch of time.
+
+    Attributes:
+        after: Later than this.
+        until: Not later than this.
+        warm_up: How long before it a walk from run to run should begin; dense schedules need little.
+    """
 
     after: datetime
     until: datetime
+    warm_up: timedelta = timedelta(days=2)
 
 
 @dataclass(frozen=True)
@@ -67,7 +74,8 @@ def stretches(schedule: Schedule, zones: Sequence[ZoneInfo], begin: datetime, ye
     ]
     draw = random.Random(schedule.text)  # noqa: S311 - a sample, the same one each time
     parts += [(start, start + _WEEK_MINUTES) for start in draw.sample(range(first, last - _WEEK_MINUTES), SAMPLE_WEEKS)]
-    return [Stretch(from_minute(start), from_minute(end)) for start, end in _joined(sorted(parts))]
+    short = timedelta(hours=1)
+    return [Stretch(from_minute(start), from_minute(end), short) for start, end in _joined(sorted(parts))]
 
 
 def first_difference(daemon: Iterable[int], dag: Iterable[int]) -> tuple[int, Difference | None]:
