@@ -1,0 +1,162 @@
+"""The verdict on a line, and what its Job gets."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from cronlift.crontab.decisions import Decisions, GroupDecision, LineDecision, User
+from cronlift.crontab.model import Flavour, Source
+from cronlift.crontab.parse import parse_crontab
+from cronlift.crontab.plan import Settings, make_plan, utc_midnight_after
+from cronlift.errors import CrontabError
+
+START = datetime(2026, 12, 1, tzinfo=UTC)
+
+
+def plan(text, decision=None, *, user="mara", flavour=Flavour.DEBIAN, zone="Europe/Paris", path="web.crontab", **more):
+    users = {"mara": User(1004, 1005, "/home/mara")}
+    settings = Settings("web", zone, "h", START, users=users, **more)
+    crontab = parse_crontab(Source(path, text.encode()), flavour, user=user)
+    lines = {f"web__h_{user}_a": decision} if decision else {}
+    return make_plan([crontab], settings, Decisions(lines=lines))
+
+
+def judged(text, decision=None, **more):
+    """Return the plan of the last line."""
+    return plan(text, decision, **more).groups[0].lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict", "reason"),
+    [
+        ("0 3 * * * /opt/a.sh\n", "exact", "Airflow's own timetable fires the same."),
+        ("30 2 * * * /opt/a.sh\n", "exact", "would differ when the clock changes"),
+        ("0,30 2 * * * /opt/a.sh\n", "equivalent", "a second later"),
+        ("22-2 3 * * * /opt/a.sh\n", "never-ran", "counts backwards"),
+        ("@reboot /opt/a.sh\n", "needs-decision", "@reboot starts with the machine"),
+        ("0 3 * * * /opt/a.sh &\n", "needs-decision", "leaves a process behind"),
+        ("0 3 * * * systemctl restart x\n", "host-only", "systemctl"),
+        ("0 3 * * * /opt/a.sh > /srv/data.csv\n", "needs-decision", "would be gone when its Pod ends"),
+        ("0 3 * * * /opt/a.sh > /tmp/data.csv\n", "exact", ""),
+        ("0 3 * * * /opt/a.sh > /dev/null 2>&1\n", "exact", ""),
+        ("0 3 * * * /opt/a.sh >> /var/log/a/a.log\n", "changed", "is gone when the Pod ends"),
+        ("0 3 * * * /var/log/a.sh >> /var/log/a.log 2>&1\n", "changed", "goes to the task's log, and not to"),
+        ("0 3 * * * mysqldump -psecret1 -h db x\n", "changed", "its passwords come from a Secret (MYSQL_PASSWORD)"),
+        ("DB_PASSWORD=secret1\n0 3 * * * /opt/a.sh\n", "changed", "Secret (DB_PASSWORD)"),
+        ("0 3 * * * /opt/a.sh%password=secret1\n", "needs-decision", "standard input, after `%`, holds a password"),
+        ("x 3 * * * /opt/a.sh\n", "rejected-by-daemon", ""),
+        ("# x\n", "comment", ""),
+    ],
+)
+def test_verdict_of_a_line(text, verdict, reason):
+    found = judged(text).judgement
+    assert (str(found.verdict), reason in found.reason) == (verdict, True), found.reason
+
+
+@pytest.mark.parametrize(
+    ("user", "uid", "change"),
+    [
+        ("mara", 1004, None),
+        ("www-data", 33, None),
+        ("root", 1000, "not root"),
+        ("paul", 1000, "the ids of paul are not known"),
+        (None, 1000, "nobody says whose crontab it is"),
+    ],
+)
+def test_whom_a_job_runs_as(user, uid, change):
+    found = judged("0 3 * * * /opt/a.sh\n", user=user)
+    assert (found.job.uid, str(found.judgement.verdict)) == (uid, "changed" if change else "exact")
+    assert change is None or change in found.judgement.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "decision", "verdict"),
+    [
+        ("0 3 * * * /opt/a.sh\n", LineDecision("host"), "host-only"),
+        ("0 3 * * * /opt/a.sh\n", LineDecision("drop"), "disabled"),
+        ("@reboot /opt/a.sh\n", LineDecision("manual"), "changed"),
+        ("@reboot /opt/a.sh\n", LineDecision("import"), "needs-decision"),
+        ("0 3 * * * /opt/a.sh &\n", LineDecision("import"), "changed"),
+        ("0 3 * * * systemctl restart a\n", None, "host-only"),
+        ("0 3 * * * /opt/a.sh > /srv/d.csv\n", LineDecision(volumes={"/srv": "data"}), "exact"),
+        ("0 3 * * * /opt/a.sh > /srv/d.csv\n", LineDecision(redirect="stdout"), "changed"),
+    ],
+)
+def test_decision_is_carried_out(text, decision, verdict):
+    found = judged(text, decision)
+    assert str(found.judgement.verdict) == verdict
+    assert (found.job is None) == (verdict in ("host-only", "disabled", "needs-decision"))
+
+
+def test_output_that_moves_is_taken_off_the_command():
+    job = judged("0 3 * * * /opt/a.sh x >> /srv/d.log 2>&1\n", LineDecision(redirect="stdout")).job
+    assert job.command == "/opt/a.sh x"
+    assert job.options["redirect"] == {"mode": "stdout", "streams": "both"}
+    job = judged("0 3 * * * /opt/a.sh x >> /srv/d.log 2>&1\n", LineDecision(redirect="tee")).job
+    assert job.options["redirect"] == {"mode": "tee", "streams": "both", "path": "/srv/d.log", "append": True}
+
+
+def test_variables_are_those_above_the_line():
+    found = plan("A=1\n0 1 * * * /opt/a.sh\nA=2\nB=$A\n0 2 * * * /opt/b.sh\n").groups[0]
+    assert [dict(job.environment) for job in found.jobs] == [{"A": "1"}, {"A": "2", "B": "$A"}]
+
+
+def test_mail_goes_where_the_tab_says():
+    assert judged("0 3 * * * /opt/a.sh\n").job.options["mail"] == {"mode": "off"}
+    assert judged("MAILTO=x@y\n0 3 * * * /opt/a.sh\n").job.options["mail"] == {"mode": "output", "to": "x@y"}
+    assert judged('MAILTO=""\n0 3 * * * /opt/a.sh\n').job.options["mail"] == {"mode": "off"}
+    found = judged("MAILTO=x@y\n0 3 * * * /opt/a.sh\n", LineDecision(mail="failure", mail_to="z@y"))
+    assert found.job.options["mail"] == {"mode": "failure", "to": "z@y"}
+
+
+@pytest.mark.parametrize(
+    ("command", "runs", "lock"),
+    [
+        ("/opt/a.sh", 16, None),
+        ("flock -n /srv/lock/x /opt/a.sh", 1, {"path": "/srv/lock/x", "late_seconds": 60}),
+        ("flock /srv/lock/x /opt/a.sh", 1, None),
+    ],
+)
+def test_lock_bounds_the_runs_and_skips_late_ones_where_it_gave_up(command, runs, lock):
+    job = judged(f"0 3 * * * {command}\n").job
+    assert (job.max_active_runs, job.options.get("lock")) == (runs, lock)
+    assert job.volumes == ({} if runs == 16 else {"/srv/lock": "scratch"})
+
+
+def test_lock_of_two_lines_needs_a_decision():
+    found = plan("0 3 * * * flock /srv/x /opt/b.sh\n0 4 * * * flock /srv/x /opt/c.sh\n")
+    assert [str(line.judgement.verdict) for line in found.groups[0].lines] == ["needs-decision"] * 2
+    assert "apart from web.crontab:2" in found.groups[0].lines[0].judgement.reason
+
+
+def test_root_is_refused_where_the_namespace_refuses_it():
+    with pytest.raises(CrontabError, match="run_as is root, and the namespace of team web refuses root"):
+        plan("0 3 * * * /opt/a.sh\n", LineDecision(run_as="root"), user="root")
+    found = judged("0 3 * * * /opt/a.sh\n", LineDecision(run_as="root"), user="root", allows_root=True)
+    assert (found.job.uid, str(found.judgement.verdict)) == (0, "exact")
+
+
+def test_file_that_the_daemon_throws_away_has_no_job():
+    found = plan("A=\n0 3 * * * /opt/a.sh\n# note\n").groups[0]
+    assert [str(line.judgement.verdict) for line in found.lines] == ["rejected-by-daemon"] * 2 + ["comment"]
+    assert found.jobs == ()
+    cronie = plan("A=\n0 3 * * * /opt/a.sh\n", flavour=Flavour.CRONIE).groups[0]
+    assert [str(line.judgement.verdict) for line in cronie.lines] == ["setting", "exact"]
+
+
+def test_state_and_start_are_the_groups():
+    settings = Settings("web", "UTC", "h", START)
+    crontab = parse_crontab(Source("web.crontab", b"0 3 * * * /opt/a.sh\n"), Flavour.DEBIAN, user="www-data")
+    live = Decisions(groups={"web": GroupDecision("live", START)})
+    for decisions, shadow in ((Decisions(), True), (live, False)):
+        (job,) = make_plan([crontab], settings, decisions).groups[0].jobs
+        assert job.options["shadow"] is shadow
+
+
+@pytest.mark.parametrize(
+    ("now", "midnight"),
+    [("2026-12-01T10:00", "2026-12-02"), ("2026-12-01T23:30", "2026-12-03"), ("2026-12-01T00:00", "2026-12-02")],
+)
+def test_dags_begin_at_a_midnight_that_is_not_near(now, midnight):
+    found = utc_midnight_after(datetime.fromisoformat(now).replace(tzinfo=UTC))
+    assert found == datetime.fromisoformat(midnight).replace(tzinfo=UTC)
