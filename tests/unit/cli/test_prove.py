@@ -165,3 +165,21 @@ def test_lists_of_starts_part_at_the_first_other_minute(
     count, found = first_difference(daemon, dag)
     parts = found and (round(found.at.timestamp()) // 60, found.daemon, found.dag)
     assert (count, parts) == expected
+
+
+def test_remembered_expressions_give_the_same_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    from airflow.timetables import _cron
+    from airflow.timetables.trigger import CronTriggerTimetable
+
+    from cronlift.airflow.dag_times import remember_expressions, run_times
+
+    def found() -> list[list[datetime]]:
+        span = datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 4, 15, tzinfo=UTC)
+        texts = ("30 * * * *", "0 4 1 * 1", "*/20 4 31 * *", "0 4 * * mon-fri")
+        return [list(run_times(CronTriggerTimetable(text, timezone="Europe/Paris"), *span)) for text in texts]
+
+    monkeypatch.setattr(_cron, "croniter", _cron.croniter)
+    before = found()
+    remember_expressions()
+    assert found() == before
+    assert all(before)

@@ -175,11 +175,14 @@ def _why_missing(line: Line, import_errors: dict[str, str]) -> str:
 
 def _compare_all(pairs: list[Pair], begin: datetime, years: int, full: bool) -> Iterator[Pair]:
     """Compare on all processors; a fork has Airflow loaded already."""
+    from cronlift.airflow.dag_times import remember_expressions
+
     workers = min(os.cpu_count() or 1, len(pairs))
     if workers < 2:
         yield from (compare(pair, begin, years, full) for pair in pairs)
         return
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("fork")) as pool:
+    fork = multiprocessing.get_context("fork")
+    with ProcessPoolExecutor(workers, mp_context=fork, initializer=remember_expressions) as pool:
         waiting = [pool.submit(compare, pair, begin, years, full) for pair in pairs]
         for each in waiting:
             yield each.result()
