@@ -12,6 +12,9 @@ FINISHED = {"success", "failed"}
 POLL_SECONDS = 0.5
 """Airflow's API has no watch."""
 
+CONNECT_SECONDS = 5.0
+"""When a pod was replaced, the node's rules follow a moment after its successor is ready."""
+
 
 class ApiError(CiError):
     """Airflow answered a request with an error."""
@@ -117,8 +120,15 @@ class Airflow:
         return answer.json() if answer.content else None
 
     def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        deadline = time.monotonic() + CONNECT_SECONDS
         try:
-            return self._http.request(method, path, **arguments)
+            while True:
+                try:
+                    return self._http.request(method, path, **arguments)
+                except httpx.ConnectError:  # nothing was sent
+                    if time.monotonic() > deadline:
+                        raise
+                time.sleep(POLL_SECONDS)
         except httpx.HTTPError as error:
             words = f"Airflow at {self.url} does not answer {method} {path}: {error or type(error).__name__}"
             raise ApiError(f"{words}. See what runs with `make status`") from error
