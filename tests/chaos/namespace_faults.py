@@ -44,7 +44,7 @@ def exceed_pod_quota(ground: Ground) -> Mapping[str, Expected]:
 
 def exceed_job_quota(ground: Ground) -> Mapping[str, Expected]:
     """Start under a quota with room for a few Jobs, so that the API server refuses the others, and lift it later."""
-    present = len(get("jobs", IN_TEAM)["items"])
+    present = len((get("jobs", IN_TEAM) or {"items": []})["items"])
     with quota(**{"count/jobs.batch": present + ROOM}):
         ground.start()
         time.sleep(2 * MISSING_SECONDS)
