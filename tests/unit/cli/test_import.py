@@ -260,7 +260,7 @@ def test_tarball_of_a_host_with_folders_of_scripts_and_anacron(repo, tmp_path):
     ("content", "verdicts"),
     [
         pytest.param(b"A=\n1 1 * * * /a\n", ["rejected-by-daemon"] * 2, id="debian throws the file away"),
-        pytest.param(b"1 1 * * * /a", ["changed"], id="no line feed at the end"),
+        pytest.param(b"1 1 * * * /a", ["exact"], id="no line feed at the end"),
         pytest.param(b"1 1 * * * \xff\xfe/a\n", ["needs-decision"], id="bytes that are no UTF-8"),
         pytest.param(b"@every 5m /a\n1 1 * * * /b\n", ["rejected-by-daemon"] * 2, id="another dialect"),
     ],

@@ -60,13 +60,14 @@ def test_verdict_of_a_line(text, verdict, reason):
         ("www-data", 33, None),
         ("root", 1000, "not root"),
         ("paul", 1000, "the ids of paul are not known"),
-        (None, 1000, "nobody says whose crontab it is"),
+        (None, 1000, None),
     ],
 )
 def test_whom_a_job_runs_as(user, uid, change):
     found = judged("0 3 * * * /opt/a.sh\n", user=user)
     assert (found.job.uid, str(found.judgement.verdict)) == (uid, "changed" if change else "exact")
     assert change is None or change in found.judgement.reason
+    assert any("Nobody says whose crontab it is" in each for each in found.judgement.warnings) == (user is None)
 
 
 @pytest.mark.parametrize(

@@ -150,14 +150,14 @@ class _Context:
         self.host = slug_of(host or "") or self.decisions.host or named
 
     def settings(self, zone: str, start: datetime, *, live: bool) -> Settings:
-        users = {name: decided.User(each.uid, each.gid, each.home) for name, each in self.inputs.facts.users.items()}
+        old = {name: decided.User(each.uid, each.gid, each.home) for name, each in self.inputs.facts.users.items()}
         return Settings(
             team=self.team.name,
             zone=zone,
             host=self.host,
             start=start,
             state="live" if live else "shadow",
-            users=users,
+            users={**self.team.users, **old},
             language=self.inputs.facts.locale or "",
             present=self.team.present,
             allows_root=self.team.allows_root,

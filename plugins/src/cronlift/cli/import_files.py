@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 import shutil
 import tempfile
 from collections import Counter
@@ -14,12 +15,15 @@ import yaml
 
 from cronlift.cli.crontab_files import Inputs
 from cronlift.crontab.cutover import restore_lines
+from cronlift.crontab.decisions import User
 from cronlift.crontab.places import host_path, place_of
 from cronlift.crontab.write import Fate, FileChange
 from cronlift.errors import CrontabError, CrontabFileError
 
 TEAMS_FILE = "teams.yaml"
 ROOTFS = "images/legacy/rootfs"
+DOCKERFILE = "images/legacy/Dockerfile"
+_USERS = re.compile(r'^ARG USERS="([^"]*)"', re.MULTILINE)
 _ADMITS_ROOT = ("baseline", "privileged")
 _LONG_DIFF_LINES = 400
 """A new DAG file of a thousand jobs is not shown line by line."""
@@ -35,6 +39,7 @@ class Team:
         namespace: Of its Jobs.
         allows_root: Whether its namespace admits root.
         present: Paths that the legacy image is known to have; None when its folder is not there.
+        users: Those of the legacy image.
         warnings: What to do so that the DAGs arrive.
     """
 
@@ -43,6 +48,7 @@ class Team:
     namespace: str
     allows_root: bool
     present: frozenset[str] | None
+    users: Mapping[str, User]
     warnings: tuple[str, ...] = ()
 
 
@@ -52,10 +58,10 @@ def read_team(repo: Path, name: str) -> Team:
     Raises:
         CrontabError: teams.yaml is malformed.
     """
-    present = _paths_in_image(repo / ROOTFS)
+    present, users = _paths_in_image(repo / ROOTFS), _users_in_image(repo / DOCKERFILE)
     file = repo / TEAMS_FILE
     if not file.is_file():
-        return Team(name, f"dags/{name}", "", False, present)
+        return Team(name, f"dags/{name}", "", False, present, users)
     try:
         teams = (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("teams") or {}
         entry: dict[str, Any] = teams.get(name) or {}
@@ -67,9 +73,8 @@ def read_team(repo: Path, name: str) -> Team:
     folder = str(entry.get("path") or f"dags/{name}").strip("/")
     if ".." in Path(folder).parts:
         raise CrontabError(f"the path of team {name} leaves the repository", where=str(file), cure="Correct it.")
-    return Team(
-        name, folder, str(entry.get("namespace") or ""), entry.get("podSecurity") in _ADMITS_ROOT, present, warnings
-    )
+    allows_root = entry.get("podSecurity") in _ADMITS_ROOT
+    return Team(name, folder, str(entry.get("namespace") or ""), allows_root, present, users, warnings)
 
 
 def with_shown_paths(inputs: Inputs) -> Inputs:
@@ -174,6 +179,19 @@ def _paths_in_image(rootfs: Path) -> frozenset[str] | None:
     if not rootfs.is_dir():
         return None
     return frozenset(f"/{each.relative_to(rootfs).as_posix()}" for each in rootfs.rglob("*"))
+
+
+def _users_in_image(dockerfile: Path) -> dict[str, User]:
+    """Return the users that the legacy image is built with: `name:uid:gid:home`, separated by spaces."""
+    if not dockerfile.is_file():
+        return {}
+    found = _USERS.search(dockerfile.read_text(encoding="utf-8", errors="replace"))
+    entries = [entry.split(":") for entry in (found.group(1).split() if found else ())]
+    return {
+        name: User(int(uid), int(gid), home)
+        for name, uid, gid, home in (each for each in entries if len(each) == 4)
+        if uid.isdigit() and gid.isdigit()
+    }
 
 
 def _remove_empty(folders: Iterable[Path]) -> None:

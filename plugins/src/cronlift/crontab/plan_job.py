@@ -185,6 +185,8 @@ class _Maker:
         if person.change:
             self.changes.append(person.change)
             self.cures.append(person.cure)
+        if person.warning:
+            self.more.append(person.warning)
         return person
 
     def _secrets(self, store: SecretStore) -> tuple[str, dict[str, tuple[str, str]]]:

@@ -36,6 +36,7 @@ class Person:
         home: HOME; None for what the image's passwd says.
         change: What is not as it was on the old host, in words; None when all is.
         cure: What to do about it.
+        warning: What nobody said, so that it cannot be told whether it changed.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Person:
     home: str | None = None
     change: str | None = None
     cure: str = ""
+    warning: str = ""
 
 
 def person_of(user: str | None, flavour: Flavour, known: Mapping[str, User], *, as_root: bool = False) -> Person:
@@ -68,14 +70,8 @@ def person_of(user: str | None, flavour: Flavour, known: Mapping[str, User], *, 
             "`podSecurity: baseline` of the team.",
         )
     if user is None:
-        return Person(
-            LEGACY_USER,
-            LEGACY_ID,
-            LEGACY_ID,
-            None,
-            "nobody says whose crontab it is: it runs as the image's user legacy",
-            "Import with --user NAME.",
-        )
+        words = "Nobody says whose crontab it is: it runs as the image's user legacy. Import with --user NAME."
+        return Person(LEGACY_USER, LEGACY_ID, LEGACY_ID, warning=words)
     found = known.get(user) or WELL_KNOWN[flavour].get(user)
     if found is None:
         return Person(
