@@ -25,6 +25,7 @@ def make_dag(dag_id: str, schedule: object, manifest: str, doc: str, tags: list[
         start_date=START,
         catchup=False,
         max_active_runs=max_active_runs,
+        is_paused_upon_creation=False,
         default_args={"owner": OWNER, "retries": 0},
         tags=tags,
         doc_md=doc,
@@ -80,7 +81,7 @@ def dag_text(file: str, team: str, start: datetime, jobs: Sequence[JobSpecificat
 def _summary(file: str) -> str:
     """Return the first line of the module's docstring, without what would end it or be an escape."""
     shown = re.sub(r"[^\x20-\x7e]|[\"\\]", "_", file)
-    return f"The jobs of {shown if len(shown) < 90 else '...' + shown[-85:]}, a DAG for each line."
+    return f"The jobs of {shown if len(shown) <= 80 else '...' + shown[-77:]}, a DAG for each line."
 
 
 def _parts(moment: datetime) -> list[int]:
