@@ -106,7 +106,7 @@ def base_tag() -> str:
 def describe(inputs: Iterable[Path]) -> list[str]:
     """Return one line a file: path from the repo's root, kind and x-bit, hash of its content.
 
-    Byte code, editors' leavings and an image's own README are no inputs: they are not copied.
+    Byte code, editors' leavings, an image's own README and the list of its contents are no inputs: they are not copied.
     """
     lines = []
     for path in sorted(file for start in inputs for file in _files(start)):
@@ -127,7 +127,7 @@ def _files(start: Path) -> list[Path]:
 def _is_ignored(path: Path) -> bool:
     return (
         "__pycache__" in path.parts
-        or (path.parent.parent == ROOT / "images" and path.name == "README.md")
+        or (path.parent.parent == ROOT / "images" and path.name in {"README.md", "contents.txt"})
         or path.suffix in {".pyc", ".swp"}
         or path.name.endswith("~")
         or any(part.endswith(".egg-info") for part in path.parts)

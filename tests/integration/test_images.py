@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from ci.image_contents import LIST, contents_of, list_text
+from ci.images import build
 from ci.pins import pins
 from tests.integration.image_fixtures import Open, image  # noqa: F401 - a fixture
 
@@ -83,6 +85,13 @@ def test_image_holds_no_build_tools_and_nothing_of_this_host(image: Open, name: 
     assert not (root / "etc/hostname").exists() or (root / "etc/hostname").read_text() == ""
     assert not (root / "etc/resolv.conf").exists() or (root / "etc/resolv.conf").read_text() == ""
     assert list((root / "var/lib/apt/lists").rglob("*Packages*")) == []
+
+
+def test_list_of_legacys_contents_is_that_of_the_image(image: Open) -> None:  # noqa: F811
+    assert image("legacy").root.is_dir()
+    text = list_text(contents_of(build(["legacy"])[0].archive))
+    assert LIST.read_text() == text, "Run: python -m ci.image_contents"
+    assert "/usr/bin/php\n" in text
 
 
 @pytest.mark.parametrize(

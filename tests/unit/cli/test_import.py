@@ -212,9 +212,21 @@ def test_team_that_is_not_listed_is_said(repo, tab):
 def test_what_the_image_lacks_is_listed(repo, tab):
     (repo / "images/legacy/rootfs/opt").mkdir(parents=True)
     (repo / "images/legacy/rootfs/opt/load.sh").touch()
+    (repo / "images/legacy/contents.txt").write_text("# comment\n/usr/bin/php\n")
+    tab.write_text(TAB + "5 5 * * * php /opt/load.sh; ruby\n")
     load(tab)
     assert line_of(repo, 4)["missing"] == []
-    assert line_of(repo, 5)["missing"] == ["/opt/poll.sh", "/var/log/poll/poll.log"]
+    assert line_of(repo, 5)["image"] == {"/opt/poll.sh": "missing", "/var/log/poll/poll.log": "volume"}
+    assert line_of(repo, 7)["image"] == {"php": "present", "ruby": "missing", "/opt/load.sh": "present"}
+
+
+def test_users_of_the_image_have_known_ids(repo, tab):
+    (repo / "images/legacy").mkdir(parents=True)
+    (repo / "images/legacy/Dockerfile").write_text('ARG USERS="legacy:1000:1000:/home/legacy mara:1004:1005:/srv/m"\n')
+    tab.write_text("1 1 * * * /a\n")
+    load(tab, "--user", "mara")
+    assert line_of(repo, 1)["verdict"] == "exact"
+    assert "runAsUser: 1004" in (repo / "dags/web/jobs/web/cron_mara_a.yaml").read_text()
     assert "## Not in the image" in (repo / "dags/web/import/REPORT.md").read_text()
 
 

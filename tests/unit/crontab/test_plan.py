@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from cronlift.crontab.decisions import Decisions, GroupDecision, LineDecision, User
+from cronlift.crontab.image import Image
 from cronlift.crontab.model import Flavour, Source
 from cronlift.crontab.parse import parse_crontab
 from cronlift.crontab.plan import Settings, make_plan, utc_midnight_after
@@ -71,6 +72,40 @@ def test_whom_a_job_runs_as(user, uid, change):
 
 
 @pytest.mark.parametrize(
+    ("schedule", "late_seconds"),
+    [("* * * * *", 60), ("*/10 * * * *", 300), ("0,10 3 * * *", 300), ("5 */2 * * *", 3600), ("0 3 1 * *", 3600)],
+)
+def test_line_with_a_lock_may_start_half_its_period_late(schedule, late_seconds):
+    found = judged(f"{schedule} flock -n /run/a.lock /opt/a.sh\n")
+    assert found.job.options["lock"] == {"path": "/run/a.lock", "late_seconds": late_seconds}
+    chosen = judged(f"{schedule} flock -n /run/a.lock /opt/a.sh\n", LineDecision(late_seconds=7))
+    assert chosen.job.options["lock"]["late_seconds"] == 7
+
+
+def test_what_a_line_names_is_looked_up_in_the_image_and_in_its_volumes():
+    image = Image(frozenset({"/opt/a.sh", "/opt"}), frozenset({"/usr/bin/flock"}))
+    command = "flock -n /var/lock/x/l /opt/a.sh /opt/b.sh /srv/data/in $DIR/x >> /var/log/a.log 2>&1"
+    found = judged(
+        f"0 3 * * * {command}\n", LineDecision(volumes={"/srv/data": "data"}, redirect="stdout"), image=image
+    )
+    assert {name: str(presence) for name, presence in found.judgement.presences.items()} == {
+        "flock": "present",
+        "/opt/a.sh": "present",
+        "/var/lock/x/l": "volume",
+        "/opt/b.sh": "missing",
+        "/srv/data/in": "volume",
+        "/var/log/a.log": "unused",
+    }
+    assert found.judgement.missing == ("/opt/b.sh",)
+
+
+def test_lines_without_a_dag_are_looked_up_too():
+    image = Image(frozenset({"/opt/a.sh"}), frozenset({"/usr/bin/php"}))
+    assert judged("@reboot /opt/b.sh\n", image=image).judgement.missing == ("/opt/b.sh",)
+    assert judged("@reboot /opt/b.sh\n").judgement.missing == ()
+
+
+@pytest.mark.parametrize(
     ("text", "decision", "verdict"),
     [
         ("0 3 * * * /opt/a.sh\n", LineDecision("host"), "host-only"),
@@ -114,7 +149,7 @@ def test_mail_goes_where_the_tab_says():
     ("command", "runs", "lock"),
     [
         ("/opt/a.sh", 16, None),
-        ("flock -n /srv/lock/x /opt/a.sh", 1, {"path": "/srv/lock/x", "late_seconds": 60}),
+        ("flock -n /srv/lock/x /opt/a.sh", 1, {"path": "/srv/lock/x", "late_seconds": 3600}),
         ("flock /srv/lock/x /opt/a.sh", 1, None),
     ],
 )

@@ -1,6 +1,7 @@
 """The reports: every line, its verdict, the load, and no password."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 
@@ -8,6 +9,7 @@ import pytest
 
 from cronlift.crontab.decisions import Decisions
 from cronlift.crontab.expression import parse_schedule
+from cronlift.crontab.image import Image
 from cronlift.crontab.model import Flavour, Source, Verdict
 from cronlift.crontab.parse import parse_crontab
 from cronlift.crontab.plan import Settings, make_plan
@@ -29,9 +31,9 @@ TAB = b"""\
 SETTINGS = Settings("web", "Europe/Paris", "h", datetime(2026, 12, 1, tzinfo=UTC), namespace="team-web")
 
 
-def plan_of(content: bytes = TAB, path: str = "web.crontab"):
-    crontab = parse_crontab(Source(path, content), Flavour.DEBIAN, user="mara")
-    return make_plan([crontab], SETTINGS, Decisions())
+def plan_of(content: bytes = TAB, path: str = "web.crontab", *, user="mara", settings=SETTINGS):
+    crontab = parse_crontab(Source(path, content), Flavour.DEBIAN, user=user)
+    return make_plan([crontab], settings, Decisions())
 
 
 @pytest.fixture
@@ -133,6 +135,25 @@ def test_markdown_tables_have_as_many_cells_as_their_heads(report):
 def test_what_lines_share_is_told(report):
     assert matrix(report["lines"], "paths")["/data/x"] == ["web.crontab:2", "web.crontab:3"]
     assert matrix(report["lines"], "hosts") == {"api.example": ["web.crontab:3"]}
+
+
+def test_each_program_and_path_is_present_or_missing():
+    image = Image(frozenset({"/opt/poll.sh"}), frozenset({"/usr/bin/tee"}))
+    report = report_of(plan_of(settings=replace(SETTINGS, image=image)))
+    assert report["lines"][1]["image"] == {"/opt/poll.sh": "present", "tee": "present", "/data/x": "missing"}
+    assert report["lines"][1]["missing"] == ["/data/x"]
+    rows = {line.split("`")[1]: line for line in markdown(report).splitlines() if line.startswith("| `")}
+    assert rows["/opt/poll.sh"] == "| `/opt/poll.sh` | present | web.crontab:2 |"
+    assert rows["/opt/boot.sh"] == "| `/opt/boot.sh` | missing | web.crontab:5 |"
+    assert "<code>/opt/boot.sh</code></td><td>missing</td>" in html(report)
+
+
+def test_file_without_a_user_is_told_once():
+    plan = plan_of(b"1 1 * * * /a\n2 2 * * * /b\n", user=None)
+    report = report_of(plan)
+    assert [line["verdict"] for line in report["lines"]] == ["exact", "exact"]
+    assert all("Nobody says whose crontab it is" in line["warnings"][0] for line in report["lines"])
+    assert markdown(report).count("Nobody says whose crontab it is") == 1
 
 
 @pytest.mark.parametrize(

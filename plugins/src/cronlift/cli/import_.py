@@ -157,9 +157,9 @@ class _Context:
             host=self.host,
             start=start,
             state="live" if live else "shadow",
-            users={**self.team.users, **old},
+            users=old,
             language=self.inputs.facts.locale or "",
-            present=self.team.present,
+            image=self.team.image,
             allows_root=self.team.allows_root,
             namespace=self.team.namespace,
         )
@@ -259,7 +259,8 @@ def _tell(
     folder: str,
 ) -> None:
     """Say on stderr what happened, and what is next."""
-    for each in said:
+    read = [report["groups"][group.name] for group in plan.groups]
+    for each in (*said, *(f"{group['file']}: {text}" for group in read for text in group["warnings"])):
         click.echo(f"· {each}", err=True)
     for change in changes:
         if change.fate in (Fate.BESIDE, Fate.KEPT, Fate.OVERWRITTEN):

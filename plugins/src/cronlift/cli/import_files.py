@@ -16,13 +16,13 @@ import yaml
 from cronlift.cli.crontab_files import Inputs
 from cronlift.crontab.cutover import restore_lines
 from cronlift.crontab.decisions import User
+from cronlift.crontab.image import Image
 from cronlift.crontab.places import host_path, place_of
 from cronlift.crontab.write import Fate, FileChange
 from cronlift.errors import CrontabError, CrontabFileError
 
 TEAMS_FILE = "teams.yaml"
-ROOTFS = "images/legacy/rootfs"
-DOCKERFILE = "images/legacy/Dockerfile"
+LEGACY = "images/legacy"
 _USERS = re.compile(r'^ARG USERS="([^"]*)"', re.MULTILINE)
 _ADMITS_ROOT = ("baseline", "privileged")
 _LONG_DIFF_LINES = 400
@@ -38,8 +38,7 @@ class Team:
         folder: Of its DAGs, relative to the root.
         namespace: Of its Jobs.
         allows_root: Whether its namespace admits root.
-        present: Paths that the legacy image is known to have; None when its folder is not there.
-        users: Those of the legacy image.
+        image: What is known of the legacy image; None when its folder is not there.
         warnings: What to do so that the DAGs arrive.
     """
 
@@ -47,8 +46,7 @@ class Team:
     folder: str
     namespace: str
     allows_root: bool
-    present: frozenset[str] | None
-    users: Mapping[str, User]
+    image: Image | None
     warnings: tuple[str, ...] = ()
 
 
@@ -58,10 +56,10 @@ def read_team(repo: Path, name: str) -> Team:
     Raises:
         CrontabError: teams.yaml is malformed.
     """
-    present, users = _paths_in_image(repo / ROOTFS), _users_in_image(repo / DOCKERFILE)
+    image = read_image(repo / LEGACY)
     file = repo / TEAMS_FILE
     if not file.is_file():
-        return Team(name, f"dags/{name}", "", False, present, users)
+        return Team(name, f"dags/{name}", "", False, image)
     try:
         teams = (yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("teams") or {}
         entry: dict[str, Any] = teams.get(name) or {}
@@ -74,7 +72,7 @@ def read_team(repo: Path, name: str) -> Team:
     if ".." in Path(folder).parts:
         raise CrontabError(f"the path of team {name} leaves the repository", where=str(file), cure="Correct it.")
     allows_root = entry.get("podSecurity") in _ADMITS_ROOT
-    return Team(name, folder, str(entry.get("namespace") or ""), allows_root, present, users, warnings)
+    return Team(name, folder, str(entry.get("namespace") or ""), allows_root, image, warnings)
 
 
 def with_shown_paths(inputs: Inputs) -> Inputs:
@@ -174,11 +172,15 @@ def diff_of(change: FileChange) -> str:
     return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
 
 
-def _paths_in_image(rootfs: Path) -> frozenset[str] | None:
-    """Return what images/legacy/rootfs holds, files and folders, as absolute paths in the image."""
-    if not rootfs.is_dir():
+def read_image(folder: Path) -> Image | None:
+    """Return what images/legacy says of the image: rootfs/, contents.txt and the Dockerfile; None without it."""
+    if not folder.is_dir():
         return None
-    return frozenset(f"/{each.relative_to(rootfs).as_posix()}" for each in rootfs.rglob("*"))
+    rootfs, contents = folder / "rootfs", folder / "contents.txt"
+    scripts = frozenset(f"/{each.relative_to(rootfs).as_posix()}" for each in rootfs.rglob("*"))
+    listed = contents.read_text(encoding="utf-8").splitlines() if contents.is_file() else ()
+    packaged = frozenset(each for each in listed if each.startswith("/"))
+    return Image(scripts, packaged, _users_in_image(folder / "Dockerfile"))
 
 
 def _users_in_image(dockerfile: Path) -> dict[str, User]:

@@ -60,6 +60,7 @@ class CommandFacts:
         localhost: What it expects on its own machine, a sentence each.
         hosts: The hosts that it talks to, each once.
         run_parts: The folders whose scripts it runs.
+        folder: Where it goes to by `cd`, as written; empty when it stays at home, None when it goes to several.
         expects_exit: Whether a guard makes it end with an exit code other than 0 on a normal day.
         fault: Why the shell cannot read it; None when it can. Such a job always failed.
     """
@@ -75,6 +76,7 @@ class CommandFacts:
     localhost: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     run_parts: tuple[str, ...] = ()
+    folder: str | None = ""
     expects_exit: bool = False
     fault: str | None = None
 
@@ -110,6 +112,7 @@ def analyse_command(
         localhost=_unique(_localhost(invocations, variables, command)),
         hosts=_unique(_hosts(invocations, command)),
         run_parts=_unique(_run_parts(invocations)),
+        folder=_folder(invocations),
         expects_exit=any(guard.waits is not True for guard in guards),
         fault=script.fault,
     )
@@ -284,6 +287,11 @@ def _run_parts(invocations: Sequence[Invocation]) -> Iterator[str]:
     for each in invocations:
         if each.name == "run-parts":
             yield from (word for word in each.operands(frozenset({"-a", "-u"})) if word.startswith("/"))
+
+
+def _folder(invocations: Sequence[Invocation]) -> str | None:
+    folders = {(each.operands(frozenset()) or ["~"])[0] for each in invocations if each.name in ("cd", "pushd")}
+    return folders.pop() if len(folders) == 1 else None if folders else ""
 
 
 def _unique(values: Iterable[_T]) -> tuple[_T, ...]:

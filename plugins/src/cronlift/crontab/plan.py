@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from cronlift.crontab.decisions import Decisions, GroupDecision, User
 from cronlift.crontab.ids import Asking, Known, assign, command_hash, group_name
+from cronlift.crontab.image import Image
 from cronlift.crontab.model import Crontab, Line, LineKind, Verdict
 from cronlift.crontab.plan_job import judge_job
 from cronlift.crontab.plan_model import Host, Judgement
@@ -14,6 +15,7 @@ from cronlift.crontab.plan_secrets import SecretStore
 from cronlift.crontab.secrets import mask
 from cronlift.crontab.specification import JobSpecification
 from cronlift.crontab.text import printable
+from cronlift.crontab.users import NOBODY
 from cronlift.errors import CrontabError
 
 _KEPT_KINDS = {
@@ -34,7 +36,7 @@ class Settings:
         state: Of new groups.
         users: Of the inventory.
         language: LANG of the old host; empty when it is not known.
-        present: Paths and programs that are known to be in the image; None when nothing is known.
+        image: What is known of the legacy image; None when nothing is.
         allows_root: Whether the team's namespace admits root.
         namespace: Of the team; for the commands that the report shows.
     """
@@ -46,7 +48,7 @@ class Settings:
     state: str = "shadow"
     users: Mapping[str, User] = field(default_factory=dict)
     language: str = ""
-    present: frozenset[str] | None = None
+    image: Image | None = None
     allows_root: bool = False
     namespace: str = ""
 
@@ -94,6 +96,12 @@ class Group:
     def jobs(self) -> tuple[JobSpecification, ...]:
         """Return what becomes DAGs."""
         return tuple(each.job for each in self.lines if each.job is not None)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Return what there is to say of the file as a whole."""
+        nobody = any(each.job is not None and each.line.user is None for each in self.lines)
+        return (*self.crontab.warnings, *((NOBODY,) if nobody else ()))
 
     @property
     def jobs_or_undecided(self) -> bool:
@@ -155,8 +163,9 @@ def make_plan(
         name = groups[crontab.source.path]
         group = decisions.groups.get(name)
         decision = group or GroupDecision(settings.state, settings.start)
+        users = {**(settings.image.users if settings.image else {}), **settings.users, **decisions.users}
         host = Host(
-            settings.team, settings.zone, {**settings.users, **decisions.users}, settings.language, settings.present,
+            settings.team, settings.zone, users, settings.language, settings.image,
             settings.allows_root, crontab.flavour, name, decision, shared, proposals.get(crontab.source.path, ""),
         )  # fmt: skip
         lines = []

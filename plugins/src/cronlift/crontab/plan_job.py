@@ -8,12 +8,15 @@ from typing import Any
 
 from cronlift.crontab.command import CommandFacts
 from cronlift.crontab.decisions import SCRATCH, LineDecision
+from cronlift.crontab.expression import parse_schedule
 from cronlift.crontab.ladder import Choice, choose
 from cronlift.crontab.model import Line, Verdict
+from cronlift.crontab.plan_image import expand, presences_of
 from cronlift.crontab.plan_model import Host, Judgement, one_line
 from cronlift.crontab.plan_questions import ACTIONS_HINT, covered, facts_of, is_log, locks_of, questions_of, warnings_of
 from cronlift.crontab.plan_secrets import SecretStore
 from cronlift.crontab.redirection import final_redirection
+from cronlift.crontab.report_load import rhythm_of
 from cronlift.crontab.secrets import externalise, find_secrets, mask
 from cronlift.crontab.shell import parse_shell
 from cronlift.crontab.specification import DEFAULT_RESOURCES, OVERLAPPING_RUNS, JobSpecification
@@ -22,9 +25,8 @@ from cronlift.crontab.users import Person, person_of
 from cronlift.crontab.write_doc import doc_of
 from cronlift.errors import CrontabError, ScheduleError
 
-LATE_SECONDS = 60
-"""A run that waited for its lock longer than a minute would have found the next one due on the old host."""
-
+LATE_SECONDS = (60, 3600)
+"""Bounds of how late a line with a lock may start: half the time to its next start, so that a slow Pod is no skip."""
 
 _NEVER_SCRATCH = (
     "/",
@@ -44,9 +46,6 @@ _NEVER_SCRATCH = (
 """Folders that an empty volume must not hide."""
 
 _VARIABLE_TARGET = re.compile(r"(?<![<>&])>{1,2}\s*[\"']?(?:\$[\w{]|~/)")
-
-_PACKAGED = ("/bin/", "/sbin/", "/usr/bin/", "/usr/sbin/", "/dev/", "/proc/", "/sys/", "/tmp/")  # noqa: S108
-"""What the image has from its packages, or every Pod has: rootfs/ does not tell."""
 
 
 def judge_job(
@@ -75,7 +74,16 @@ def judge_job(
     except ScheduleError as error:
         return Judgement(Verdict.REJECTED, error.what, error.cure, line.warnings), None
     facts = facts_of(line, host.flavour)
-    left = Judgement(Verdict.NEEDS_DECISION, warnings=warnings_of(line, choice, facts), choice=choice, facts=facts)
+    owner = host.users.get(line.user or "")
+    variables = _variables(line, owner.home if owner else None)
+    presences = presences_of(facts, host.image, host.flavour, variables, decision.volumes)
+    left = Judgement(
+        Verdict.NEEDS_DECISION,
+        warnings=warnings_of(line, choice, facts),
+        choice=choice,
+        facts=facts,
+        presences=presences,
+    )
     if decision.action == "host":
         return replace(left, verdict=Verdict.HOST_ONLY, reason="It stays on the old host, by decision"), None
     if decision.action == "drop":
@@ -119,7 +127,10 @@ class _Maker:
         for each in locks:
             self._scratch(each.target, person, volumes)
         self._note_exit_codes()
-        missing = self._missing()
+        unused = self.facts.redirection.path if self.facts.redirection and redirect != "keep" else ""
+        known = self.host.users.get(person.name)
+        variables = _variables(self.line, person.home or (known.home if known else None))
+        presences = presences_of(self.facts, self.host.image, self.host.flavour, variables, volumes, unused)
         manual = self.decision.action == "manual"
         verdict = self._verdict(manual)
         judgement = replace(
@@ -128,7 +139,7 @@ class _Maker:
             reason="; ".join(self.changes) or self.choice.reason,
             cure=" ".join(dict.fromkeys(self.cures)),
             warnings=(*left.warnings, *self.more),
-            missing=missing,
+            presences=presences,
         )
         options = self._options(
             person, redirect, secrets, [each.target for each in locks if not each.waits], bool(locks)
@@ -148,7 +159,7 @@ class _Maker:
             volumes=volumes,
             resources={**DEFAULT_RESOURCES, **(self.decision.resources or {})},
             max_active_runs=self.decision.max_active_runs or (1 if locks else OVERLAPPING_RUNS),
-            notes=self._notes(missing),
+            notes=self._notes(judgement.missing),
             doc=doc_of(self.line, self.raw, judgement, self.host, self.dag_id),
             tags=(self.host.team, "cron", self.host.group, self.host.decision.state),
         )
@@ -257,11 +268,7 @@ class _Maker:
 
     def _expanded(self, path: str, person: Person) -> str | None:
         """Return a path with the variables whose values are known; None when others are left."""
-        home = dict(self.line.environment).get("HOME") or person.home
-        known = {**dict(self.line.environment), **({"HOME": home} if home else {})}
-        text = re.sub(r"^~(?=/)", home or "~", path)
-        text = re.sub(r"\$\{?(\w+)\}?", lambda found: known.get(found[1], found[0]), text.strip("\"'"))
-        return None if re.search(r"[$`*?~\s]", text) else text
+        return expand(path, _variables(self.line, person.home))
 
     def _note_exit_codes(self) -> None:
         if self.facts.expects_exit and self.decision.ok_exit_codes is None:
@@ -270,13 +277,6 @@ class _Maker:
                 f"Its guard `{guard}` ends it with another code than 0 on a normal day, which Airflow shows as failed: "
                 "ok_exit_codes: [0, 1] in decisions.yaml accepts that."
             )
-
-    def _missing(self) -> tuple[str, ...]:
-        present = self.host.present
-        if present is None:
-            return ()
-        asked = dict.fromkeys([*(each for each in self.facts.programs if each.startswith("/")), *self.facts.paths])
-        return tuple(each for each in asked if each not in present and not each.startswith(_PACKAGED))
 
     def _options(
         self, person: Person, redirect: Any, secrets: Mapping[str, Any], skipping_locks: list[str], locked: bool
@@ -295,7 +295,7 @@ class _Maker:
         options["ok_exit_codes"] = list(self.decision.ok_exit_codes or (0,))
         if skipping_locks or (locked and self.decision.late_seconds is not None):
             path = next((each for each in skipping_locks if each), "")
-            options["lock"] = {"path": path, "late_seconds": self.decision.late_seconds or LATE_SECONDS}
+            options["lock"] = {"path": path, "late_seconds": self._late_seconds()}
         options["shadow"] = self.host.decision.state != "live"
         if self.host.language:
             options["language"] = self.host.language
@@ -303,6 +303,14 @@ class _Maker:
             options["secrets"] = sorted(secrets)
         options["redirect"] = redirect
         return options
+
+    def _late_seconds(self) -> int:
+        """Return how late a line with a lock may start: near the time to its next start."""
+        if self.decision.late_seconds is not None:
+            return self.decision.late_seconds
+        schedule = parse_schedule(self.line.schedule or "", self.host.flavour, self.dag_id)
+        least, most = LATE_SECONDS
+        return max(least, min(most, rhythm_of(schedule).shortest_gap_seconds // 2))
 
     def _notes(self, missing: tuple[str, ...]) -> tuple[str, ...]:
         notes = [f"{printable(self.line.where)}: {one_line(self.raw)}"]
@@ -314,6 +322,12 @@ class _Maker:
         if missing:
             notes.append(f"Not in the image: {one_line(mask(', '.join(missing)))}")
         return tuple(notes)
+
+
+def _variables(line: Line, home: str | None) -> dict[str, str]:
+    """Return the tab's variables, and HOME where it is known."""
+    found = dict(line.environment)
+    return found if found.get("HOME") or not home else {**found, "HOME": home}
 
 
 def _without_redirection(command: str) -> str | None:

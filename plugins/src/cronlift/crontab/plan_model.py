@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cronlift.crontab.command import CommandFacts
 from cronlift.crontab.decisions import GroupDecision, User
+from cronlift.crontab.image import Image, Presence
 from cronlift.crontab.ladder import Choice
 from cronlift.crontab.model import Flavour, Verdict
 from cronlift.crontab.text import printable
@@ -20,7 +21,7 @@ class Host:
         zone: The old daemon's time zone.
         users: Ids that are known.
         language: LANG; empty when it is not known.
-        present: What is known to be in the image; None when nothing is known.
+        image: What is known of the legacy image; None when nothing is.
         allows_root: Whether the team's namespace admits root.
         flavour: The daemon.
         group: Of the line's file.
@@ -33,7 +34,7 @@ class Host:
     zone: str
     users: Mapping[str, User]
     language: str
-    present: frozenset[str] | None
+    image: Image | None
     allows_root: bool
     flavour: Flavour
     group: str
@@ -53,7 +54,7 @@ class Judgement:
         warnings: What works, but probably not as meant.
         choice: The timetable; None for lines without one.
         facts: What the command needs; None for lines without one.
-        missing: Paths and programs that the image lacks.
+        presences: Each program and path that the command names -> whether the image has it.
     """
 
     verdict: Verdict
@@ -62,7 +63,12 @@ class Judgement:
     warnings: tuple[str, ...] = ()
     choice: Choice | None = None
     facts: CommandFacts | None = None
-    missing: tuple[str, ...] = ()
+    presences: Mapping[str, Presence] = field(default_factory=dict)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Return the programs and paths that the image lacks."""
+        return tuple(name for name, presence in self.presences.items() if presence is Presence.MISSING)
 
 
 def one_line(text: str) -> str:

@@ -108,7 +108,7 @@ def _group(group: Group) -> dict[str, Any]:
         "format": str(crontab.format),
         "kind": crontab.source.kind,
         "dag_file": f"cron_{group.name}.py" if group.jobs else None,
-        "warnings": [mask(printable(each)) for each in crontab.warnings],
+        "warnings": [mask(printable(each)) for each in group.warnings],
     }
 
 
@@ -151,6 +151,7 @@ def _entry(planned: PlannedLine, group: Group, zone: str) -> dict[str, Any]:
             "paths": _shown(facts.paths),
             "hosts": _shown(facts.hosts),
             "missing": _shown(judgement.missing),
+            "image": {mask(printable(name)): str(presence) for name, presence in judgement.presences.items()},
         }
     if job is not None:
         entry |= {

@@ -5,7 +5,7 @@ from html import escape
 from typing import Any
 
 from cronlift.crontab.report_load import MINUTES_PER_DAY, Load, load_of
-from cronlift.crontab.report_markdown import MEANINGS, matrix, secrets_of
+from cronlift.crontab.report_markdown import IN_THE_IMAGE, MEANINGS, matrix, presences, secrets_of
 
 _COLOURS = {
     "exact": "#2e7d32",
@@ -169,7 +169,6 @@ def _matrices(lines: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         ("Secrets to create", secrets_of(lines)),
         ("Not in the image", matrix(lines, "missing")),
         ("Machines that jobs talk to", matrix(lines, "hosts")),
-        ("Paths that jobs name", matrix(lines, "paths")),
     )
     for title, found in tables:
         if found:
@@ -178,6 +177,16 @@ def _matrices(lines: Sequence[Mapping[str, Any]]) -> Iterator[str]:
                 for name, where in found.items()
             )
             yield f"<h2>{title}</h2><table><tbody>{rows}</tbody></table>"
+    if named := matrix(lines, "image"):
+        presence = presences(lines)
+        rows = "".join(
+            f"<tr><td><code>{escape(name)}</code></td><td>{escape(presence[name])}</td>"
+            f'<td class="small">{escape(", ".join(where))}</td></tr>'
+            for name, where in named.items()
+        )
+        head = "<tr><th>name</th><th>in the image</th><th>lines</th></tr>"
+        yield f'<h2>Programs and paths that jobs name</h2><p class="small">{escape(IN_THE_IMAGE)}</p>'
+        yield f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
 
 
 def _paragraph(text: str, head: str = "") -> str:

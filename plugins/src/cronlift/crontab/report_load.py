@@ -37,6 +37,14 @@ class Rhythm:
     weekdays: tuple[float, ...]
 
     @property
+    def shortest_gap_seconds(self) -> int:
+        """Return the least time between two starts of a day, and from the last to the first of the next; 0 for none."""
+        if not self.minutes:
+            return 0
+        following = (*self.minutes[1:], self.minutes[0] + MINUTES_PER_DAY)
+        return min(after - before for before, after in zip(self.minutes, following, strict=True)) * 60
+
+    @property
     def runs_per_day(self) -> float:
         """Return the mean over a year."""
         days = sum(share * count for share, count in zip(self.weekdays, _WEEKDAY_COUNTS, strict=True))

@@ -6,6 +6,7 @@ from typing import Any
 
 from cronlift.crontab.model import Verdict
 from cronlift.crontab.report_load import load_of
+from cronlift.crontab.users import NOBODY
 
 _NO_JOBS = {str(each) for each in (Verdict.BLANK, Verdict.COMMENT, Verdict.SETTING)}
 MEANINGS = {
@@ -22,6 +23,11 @@ MEANINGS = {
     "setting": "no job",
 }
 """Verdict -> what it means, in words."""
+
+IN_THE_IMAGE = (
+    "By rootfs/, contents.txt and Dockerfile of images/legacy; volume: mounted, so what lies there "
+    "is not known; unused: its output goes to the task's log; unknown: it depends on a variable, or nothing tells."
+)
 
 _SECTIONS = (
     ("needs-decision", "Left out until you decide"),
@@ -62,13 +68,22 @@ def matrix(lines: Iterable[Mapping[str, Any]], key: str) -> dict[str, list[str]]
 
     Args:
         lines: Of a report.
-        key: "paths", "hosts", "missing" or "programs".
+        key: "image", "paths", "hosts", "missing" or "programs".
     """
     found: dict[str, list[str]] = {}
     for line in lines:
         for each in line.get(key) or ():
             found.setdefault(each, []).append(f"{line['file']}:{line['line']}")
     return dict(sorted(found.items(), key=lambda item: (-len(item[1]), item[0])))
+
+
+def presences(lines: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Return what each named program and path is in the image: "present", "missing" or others, several by commas."""
+    found: dict[str, dict[str, None]] = {}
+    for line in lines:
+        for name, presence in (line.get("image") or {}).items():
+            found.setdefault(name, {})[presence] = None
+    return {name: ", ".join(each) for name, each in found.items()}
 
 
 def secrets_of(lines: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
@@ -125,16 +140,18 @@ def _needs(lines: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if secrets := secrets_of(lines):
         yield "## Secrets to create"
         yield _table(("Secret/key", "lines"), ((_code(name), ", ".join(where)) for name, where in secrets.items()))
-    for key, title, head in (
-        ("missing", "Not in the image", "path"),
-        ("hosts", "Machines that jobs talk to", "host"),
-        ("paths", "Paths that jobs name", "path"),
-    ):
+    for key, title, head in (("missing", "Not in the image", "name"), ("hosts", "Machines that jobs talk to", "host")):
         if found := matrix(lines, key):
             yield f"## {title}"
             yield _table((head, "lines"), ((_code(name), ", ".join(where)) for name, where in found.items()))
-    warned = [(_where(line), " ".join(line["warnings"])) for line in lines if line["warnings"]]
-    if warned:
+    if found := matrix(lines, "image"):
+        presence = presences(lines)
+        yield "## Programs and paths that jobs name"
+        yield IN_THE_IMAGE
+        rows = ((_code(name), presence[name], ", ".join(where)) for name, where in found.items())
+        yield _table(("name", "in the image", "lines"), rows)
+    told = [(line, [each for each in line["warnings"] if each != NOBODY]) for line in lines]  # said once, of the file
+    if warned := [(_where(line), " ".join(warnings)) for line, warnings in told if warnings]:
         yield "## To know"
         yield _table(("where", "what"), ((where, _text(text)) for where, text in warned))
 

@@ -11,6 +11,9 @@ LEGACY_ID = 1000
 
 LEGACY_USER = "legacy"
 
+NOBODY = f"Nobody says whose crontab it is: it runs as the image's user {LEGACY_USER}. Import with --user NAME."
+"""What there is to say of a tab's lines without a user."""
+
 _DEBIAN = {
     "daemon": User(1, 1), "bin": User(2, 2), "sys": User(3, 3), "games": User(5, 60), "man": User(6, 12),
     "lp": User(7, 7), "mail": User(8, 8), "news": User(9, 9), "uucp": User(10, 10), "proxy": User(13, 13),
@@ -70,8 +73,7 @@ def person_of(user: str | None, flavour: Flavour, known: Mapping[str, User], *, 
             "`podSecurity: baseline` of the team.",
         )
     if user is None:
-        words = "Nobody says whose crontab it is: it runs as the image's user legacy. Import with --user NAME."
-        return Person(LEGACY_USER, LEGACY_ID, LEGACY_ID, warning=words)
+        return Person(LEGACY_USER, LEGACY_ID, LEGACY_ID, warning=NOBODY)
     found = known.get(user) or WELL_KNOWN[flavour].get(user)
     if found is None:
         return Person(
