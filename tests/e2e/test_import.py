@@ -56,6 +56,8 @@ def cron_output(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]
             (host.root / name[1:]).chmod(0o777)
         for path in (host.root / "var", host.root / "var/lib", host.root / "srv/weblogs"):
             path.chmod(0o755)
+        (host.root / "etc/alternatives").mkdir()
+        (host.root / "etc/alternatives/awk").symlink_to("/usr/bin/mawk")
         spool = host.root / host.daemon.spool / "worker"
         spool.write_text(SETTINGS + "".join(f"MAILTO={name}\n* * * * * {line}\n" for name, line in LINES.items()))
         spool.chmod(0o600)
