@@ -68,7 +68,7 @@ def prove(*words: str | Path) -> tuple[int, str, str]:
 
 def test_imported_dags_are_equal_and_each_schedule_is_compared_once(team: Path) -> None:
     code, out, err = prove(team)
-    assert (code, err) == (0, "")
+    assert code == 0, err  # Airflow logs to stderr when other tests have set its logging up
     assert "✓ tab:1 and 1 more  30 2 * * *  Europe/Paris: equal, 365 starts" in out
     assert "✓ tab:6  0 22-2 * * *  Europe/Paris: equal, 0 starts" in out
     assert "8 of 8 schedules of 9 lines are equal" in out
