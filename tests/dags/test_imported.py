@@ -205,7 +205,7 @@ def test_texts_travel_byte_by_byte(repo: Path) -> None:
     assert (options["user"], options["home"], options["shadow"]) == ("backup", "/var/backups", True)
     dump = found["cron_backup_dump"]
     assert json.loads(dump["cronlift.dev/cron-options"])["lock"] == {
-        "path": "/var/lock/backup.lock", "late_seconds": 60,
+        "path": "/var/lock/backup.lock", "late_seconds": 3600,
     }  # fmt: skip
 
 
