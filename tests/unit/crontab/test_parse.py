@@ -317,6 +317,13 @@ def test_user_of_a_tab_comes_from_its_place() -> None:
         pytest.param(["#0 1 * * * root /x"], Format.SYSTEM, id="only commented out"),
         pytest.param(["#0 1 * * * root /x", "0 1 * * * /x"], Format.USER, id="jobs go before comments"),
         pytest.param(["@daily www-data /x"], Format.SYSTEM, id="nickname"),
+        pytest.param(["0 3 * * * mysql -px -h db shop"], Format.USER, id="a program with a user's name and an option"),
+        pytest.param(["0 3 * * * git pull"], Format.USER, id="a program with a user's name and a word"),
+        pytest.param(["0 3 * * * backup /srv/data"], Format.USER, id="a program with a user's name and a path"),
+        pytest.param(["0 3 * * * mysql /usr/bin/mysqlcheck -A"], Format.SYSTEM, id="a user with a program's name"),
+        pytest.param(["0 3 * * * root > /x"], Format.USER, id="a redirection"),
+        pytest.param(["0 3 * * * deploy x"] * 2 + ["0 3 * * * root /x"], Format.USER, id="sure on few lines"),
+        pytest.param(["# m h dom mon dow user  command", "0 3 * * * deploy x"], Format.SYSTEM, id="the columns' head"),
         pytest.param(["A=b"], Format.USER, id="no jobs"),
     ],
 )
@@ -327,6 +334,21 @@ def test_format_is_found_out_from_the_lines(lines: list[str], expected: Format) 
 def test_format_is_said_where_it_was_guessed() -> None:
     assert "--format user" in read("0 1 * * * shopuser /srv/bin/x\n").warnings[0]
     assert not read("0 1 * * * root /srv/bin/x\n").warnings
+
+
+@pytest.mark.parametrize(
+    ("text", "user", "command"),
+    [
+        ("0 1 * * * mysql -px", "mara", "mysql -px"),
+        ("0 1 * * * mysql /usr/bin/x", "mara", "mysql /usr/bin/x"),
+        ("0 1 * * * shopuser /usr/bin/x", "mara", "shopuser /usr/bin/x"),
+        ("0 1 * * * root runs this", "mara", "root runs this"),
+        ("0 1 * * * root /usr/bin/x", "root", "/usr/bin/x"),
+    ],
+)
+def test_whoever_names_the_user_speaks_of_a_tab_without_the_column(text: str, user: str, command: str) -> None:
+    found = line(text, user="mara")
+    assert (found.user, (found.command or "").strip()) == (user, command)
 
 
 def test_format_can_be_given() -> None:

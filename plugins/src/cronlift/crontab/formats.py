@@ -6,8 +6,14 @@ from collections.abc import Iterable
 from cronlift.crontab.assignment import parse_assignment
 from cronlift.crontab.entry import Entry, Reading, read_entry
 from cronlift.crontab.model import Flavour, Format, Source
-from cronlift.crontab.names import KNOWN_COMMANDS, can_be_user, is_known_user
+from cronlift.crontab.names import ALSO_PROGRAMS, KNOWN_COMMANDS, can_be_user, is_known_user, looks_like_command
 from cronlift.crontab.places import place_of
+
+_HEAD = re.compile(r"\bdow\s+user(-?name)?\s+com+and", re.IGNORECASE)
+"""The remark above the columns of /etc/crontab."""
+
+_ARGUMENT = re.compile(r"[-<>|&;]|\d+>")
+"""What follows a program, and never a user."""
 
 _PROGRAM = re.compile(r"^/.*(/s?bin/|\.(sh|bash|py|php|pl|rb|jar)\Z)")
 
@@ -27,35 +33,59 @@ def known_format(source: Source) -> Format | None:
     return Format.USER if place is not None and place.user else None
 
 
-def guess_format(lines: Iterable[str], flavour: Flavour, users: frozenset[str] | None = None) -> Format:
+def guess_format(
+    lines: Iterable[str], flavour: Flavour, users: frozenset[str] | None = None, *, needs_all: bool = False
+) -> Format:
     """Find out from the lines whether there is a column with the user.
 
-    It is there when the word after the time fields can be a user's name on every job line, and on at least one of
-    them is surely one: a name of the host, a well-known one, or one that a command follows. A column that holds
-    anything else even once is no column with users. Commented-out jobs count only when there are no others.
+    It is there when the word after the time fields can be a user's name on every job line, and on at least half of
+    them is surely one: a name of the host, a well-known one that is no program, or one that a command follows. An
+    option after it (`mysql -px`) makes it a command. A column that holds anything else even once is no column with
+    users. Commented-out jobs count only when there are no others; the head of the columns (`dow user command`) counts
+    for half of the lines.
 
     Args:
         lines: The lines of the file.
         flavour: The daemon.
         users: The host's users; None when they are not known.
+        needs_all: Whether the column must be one beyond doubt on every line: a well-known user, and a command.
     """
     jobs: list[str] = []
+    has_head = False
     disabled: list[str] = []
     for line in lines:
         text = line.strip(" \t\r")
         if text.startswith("#"):
+            has_head = has_head or _HEAD.search(text) is not None
             disabled += _tail(text.lstrip("# \t"), flavour)
         elif text and parse_assignment(text, flavour) is None:
             jobs += _tail(text, flavour)
-    tails = [tail.split(None, 2) for tail in jobs or disabled]
-    if not tails or not all(len(words) > 1 and can_be_user(words[0], users) for words in tails):
+    tails = [_two_words(tail, flavour) for tail in jobs or disabled]
+    if not tails or not all(_can_be_column(words, users) for words in tails):
         return Format.USER
-    return Format.SYSTEM if any(_is_column(words, users) for words in tails) else Format.USER
+    if needs_all:
+        return Format.SYSTEM if all(_is_beyond_doubt(words, users) for words in tails) else Format.USER
+    sure = sum(_is_column(words, users) for words in tails)
+    return Format.SYSTEM if has_head or sure * 2 >= len(tails) else Format.USER
+
+
+def _two_words(tail: str, flavour: Flavour) -> list[str]:
+    """Return the first two words after the time fields, without cronie's `-n` before a command."""
+    words = tail.split(None, 3)
+    return words[:1] + words[2:3] if flavour is Flavour.CRONIE and words[1:2] == ["-n"] else words[:2]
+
+
+def _can_be_column(words: list[str], users: frozenset[str] | None) -> bool:
+    return len(words) > 1 and can_be_user(words[0], users) and not _ARGUMENT.match(words[1])
+
+
+def _is_beyond_doubt(words: list[str], users: frozenset[str] | None) -> bool:
+    return is_known_user(words[0], users) and words[0] not in ALSO_PROGRAMS and looks_like_command(words[1])
 
 
 def _is_column(words: list[str], users: frozenset[str] | None) -> bool:
     user, command = words[0], words[1]
-    if is_known_user(user, users):
+    if is_known_user(user, users) and (users is not None or user not in ALSO_PROGRAMS):
         return True
     return command in KNOWN_COMMANDS or bool(_PROGRAM.search(command))
 

@@ -21,6 +21,12 @@ KNOWN_USERS = _words("""
 """)
 """Names that are users on nearly every server where they stand in a crontab, although some are programs as well."""
 
+ALSO_PROGRAMS = _words("""
+    sync mail man list news backup www operator redis mysql mariadb postgres mongod git monitor named chrony statd
+    app deploy airflow hive kafka hadoop yarn spark hdfs nginx httpd squid sshd clamav drupal etl pi
+""")
+"""Names of users that may as well be programs or scripts: what follows decides."""
+
 KNOWN_COMMANDS = (
     _words("""
     sh bash dash zsh ksh csh tcsh env export set cd test source exec eval time nice ionice nohup timeout sudo su runuser

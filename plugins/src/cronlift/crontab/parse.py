@@ -35,7 +35,8 @@ def parse_crontab(
     Args:
         source: The file; its path says the format where it is one of the host's places.
         flavour: The daemon.
-        format: Whether there is a column with the user; None to find out from the path, then from the lines.
+        format: Whether there is a column with the user; None to find out from the path, then from the lines: all must
+            have it beyond doubt where `user` is given.
         user: Whose tab it is, for a tab without that column; None to take the name of a file of the spool.
         strict: Treat a missing line feed at the end, CRLF and a byte order mark as the daemon does. Otherwise they are
             taken for what an export or an editor did to the file, with a warning.
@@ -59,7 +60,7 @@ def parse_crontab(
     flavour = Flavour(flavour)
     raws, ended = split_lines(source)
     texts = [_text_of(raw, number, strict) for number, raw in enumerate(raws, start=1)]
-    chosen = Format(format) if format else known_format(source) or guess_format(texts, flavour, users)
+    chosen = Format(format) if format else known_format(source) or _guessed(texts, flavour, user, users)
     reading = Reading(flavour, chosen, user or spool_user(source.path), users)
     walk = _Walk(source, reading, strict)
     for raw, text in zip(raws, texts, strict=True):
@@ -78,6 +79,11 @@ def parse_crontab(
         warnings=tuple(warnings),
         unread=unread_reason(source, flavour),
     )
+
+
+def _guessed(texts: list[str], flavour: Flavour, user: str | None, users: frozenset[str] | None) -> Format:
+    """Find the format out from the lines; whoever says whose tab it is most likely speaks of one without the column."""
+    return guess_format(texts, flavour, users, needs_all=user is not None)
 
 
 def _text_of(raw: str, number: int, strict: bool) -> str:
