@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any
 
 import jsonschema
@@ -115,8 +116,8 @@ def wait_ready(stage: Stage) -> None:
 
 
 def _unhealthy() -> str | None:
-    sick = [f"{part}: {state}" for part, state in login().health().items() if state != "healthy"]
-    return ", ".join(sick) or None
+    with closing(login()) as airflow:
+        return ", ".join(f"{part}: {state}" for part, state in airflow.health().items() if state != "healthy") or None
 
 
 def is_rolled_out(workload: dict[str, Any]) -> bool:

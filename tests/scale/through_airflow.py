@@ -133,16 +133,22 @@ def _platform(shape: Shape) -> Iterator[None]:
         yield
         return
     capacity = round(shape.at_once * SPARE_CAPACITY / shape.triggerers)
-    settings = f"triggerer.replicas={shape.triggerers},triggerer.capacity={capacity}"
     back = _helm_words("rollback", release.NAME, str(_revision()), "--wait=watcher")
-    with Undoing(back):
+    with Undoing(_scale_words(1), back):
         with Stage(f"Let {shape.triggerers} triggerers follow {capacity} tasks each"):
-            chart = str(ROOT / "charts/cronlift")
-            words = _helm_words("upgrade", release.NAME, chart, "--reuse-values", f"--set={settings}")
+            setting = ("--reuse-values", f"--set=triggerer.capacity={capacity}")
+            words = _helm_words("upgrade", release.NAME, str(ROOT / "charts/cronlift"), *setting)
             run(*words, env=DIRECT, timeout_seconds=300)
+            # Past the chart, which refuses a second one beside a volume of one node: here both are on that node.
+            run(*_scale_words(shape.triggerers), env=DIRECT)
         with Stage("Wait until all is healthy", expected_seconds=60) as stage:
             release.wait_ready(stage)
         yield
+
+
+def _scale_words(triggerers: int) -> list[Any]:
+    name = f"{release.NAME}-triggerer"
+    return kubectl_words("scale", "deployment", name, f"--replicas={triggerers}", f"--namespace={release.NAMESPACE}")
 
 
 @contextmanager

@@ -47,8 +47,8 @@ def main() -> None:
     files = sorted(folder.glob("*.crontab"))
     tabs = [parse_crontab(Source(path.name, path.read_bytes()), Flavour.DEBIAN) for path in files]
     jobs = [line for tab in tabs for line in tab.jobs]
-    with_forms = [(line, str(tab.format)) for tab in tabs for line in tab.jobs]
-    tools = {"Orbiter": orbiter(files), "airflow-cron": airflow_cron(with_forms)}
+    bare = [[bare_line(line, system=str(tab.format) == "system") for line in tab.jobs] for tab in tabs]
+    tools = {"Orbiter": orbiter(bare), "airflow-cron": airflow_cron([each for tab in bare for each in tab])}
     rows = []
     for zone in ZONES:
         for name, (version, made) in tools.items():
@@ -115,16 +115,25 @@ def own(files: list[Path], jobs: list[Line], zone: str) -> tuple[int, int, int]:
     return right, wrong, len(jobs) - right - wrong
 
 
-def orbiter(files: list[Path]) -> tuple[str, list[Made]]:
-    """Translate with Astronomer's Orbiter and its community's rules, a file at a time: its DAGs are called alike."""
+def bare_line(line: Line, *, system: bool) -> tuple[str, str]:
+    """Return a line's schedule, and the rest as it stands in the file, without its user."""
+    fields = (1 if (line.schedule or "").startswith("@") else 5) + system
+    return line.schedule or "", line.raw.split(None, fields)[fields]
+
+
+def orbiter(tabs: list[list[tuple[str, str]]]) -> tuple[str, list[Made]]:
+    """Translate with Astronomer's Orbiter and its community's rules, which read a user after the schedule.
+
+    A line at a time, since its DAGs are called by their number in the file, and a later one replaces an earlier.
+    """
     programs = venv("orbiter", "astronomer-orbiter", "orbiter-community-translations")
     made = []
-    for path in files:
+    for number, (schedule, rest) in enumerate(each for tab in tabs for each in tab):
         with tempfile.TemporaryDirectory() as place:
             given, out = Path(place) / "in", Path(place) / "out"
             given.mkdir()
             out.mkdir()
-            (given / f"{path.stem}.cron").write_bytes(path.read_bytes())
+            (given / f"line{number}.cron").write_text(f"{schedule} root {rest}\n")
             words = ["translate", "--input-dir", str(given), "--output-dir", str(out)]
             run(
                 [str(programs / "orbiter"), *words, "--ruleset", RULESET, "--no-format"],
@@ -144,13 +153,10 @@ def read_dags(path: Path) -> list[Made]:
     return [Made(words["schedule"], words["bash_command"])] if {"schedule", "bash_command"} <= words.keys() else []
 
 
-def airflow_cron(jobs: list[tuple[Line, str]]) -> tuple[str, list[Made]]:
+def airflow_cron(lines: list[tuple[str, str]]) -> tuple[str, list[Made]]:
     """Make DAGs with airflow-cron, a line at a time and without users: it refuses system tabs, and files for a line."""
     programs = venv("airflow-cron", "airflow-cron")
-    texts = []
-    for line, form in jobs:
-        fields = (1 if (line.schedule or "").startswith("@") else 5) + (form == "system")
-        texts.append(f"{line.schedule} {line.raw.split(None, fields)[fields]}\n")
+    texts = [f"{schedule} {rest}\n" for schedule, rest in lines]
     with tempfile.TemporaryDirectory() as place:
         given = Path(place) / "lines.json"
         given.write_text(json.dumps(texts))

@@ -12,6 +12,8 @@ import pytest
 from tests.unit.legacy.cronrun_folder import LEGACY, START, cronrun, words, write_job
 
 ME = {"user": getpass.getuser()}
+OF_GLIBC = 0b11 << (32 - 1)
+"""Signals 32 and 33, which glibc keeps for itself: they stay as they were inherited, and no program notices."""
 
 
 def test_job_sees_the_daemons_world_and_nothing_of_the_container(tmp_path: Path) -> None:
@@ -37,7 +39,7 @@ def test_shell_leads_a_session_with_default_signals_and_three_handles(tmp_path: 
     script = "read -r pid _ _ _ group session _ < /proc/self/stat; echo $((pid == group)) $((pid == session))"
     ran = cronrun(write_job(tmp_path, f"{script}; grep SigIgn /proc/self/status; ls /proc/$$/fd"))
     assert ran.lines[0] == "1 1"
-    assert int(ran.lines[1].split()[1], 16) == 0
+    assert int(ran.lines[1].split()[1], 16) & ~OF_GLIBC == 0
     assert ran.lines[2:-1] == ["0", "1", "2"]
 
 

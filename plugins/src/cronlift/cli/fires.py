@@ -52,8 +52,8 @@ def fires_command(
 ) -> None:
     """Print when a line of FILE started its job, or when a DAG runs: UTC, a time a line.
 
-    A time at which the daemon starts the job twice is printed twice. Only the time fields count, whatever is wrong
-    with the rest of the line or of the file.
+    A time at which the daemon starts the job twice is printed twice; @reboot has none, which a note says. Only the time
+    fields count, whatever is wrong with the rest of the line or of the file.
 
     Exit code: 0 well, 1 the line has no schedule or the DAG cannot be loaded, 2 wrong usage.
     """
