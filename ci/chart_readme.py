@@ -16,6 +16,8 @@ BEGIN, END = "<!-- values: written by `python -m ci.chart_readme` -->", "<!-- en
 SHARED = {
     "image": "An image",
     "resources": "Resources",
+    "pod": "A pod, `<component>.pod`",
+    "repository": "A repository, `repositories.<name>`",
     "cluster": "Another cluster, `clusters.<name>`",
     "team": "A team, `teams.<name>`",
 }

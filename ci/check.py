@@ -130,10 +130,10 @@ def choose(known: list[Check], names: list[str] | None) -> list[Check]:
 
 def build_tools(chosen: list[Check]) -> None:
     """Build what the chosen checks call, before their time limits run; takes minutes once, then nothing."""
-    needs = {"chart tests": "helm", "workflows": "actionlint"}
+    needs = {"chart tests": ("helm", "helm3", "ct", "kubeconform", "promtool"), "workflows": ("actionlint",)}
     for check in chosen:
-        if check.command and check.name in needs:
-            tool(needs[check.name])
+        for name in needs.get(check.name, ()) if check.command else ():
+            tool(name)
 
 
 def run_all(chosen: list[Check], root: Path, *, quiet: bool) -> list[Result]:

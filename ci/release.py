@@ -1,6 +1,7 @@
 """Install the chart on the local cluster and say when, or why not, it is healthy."""
 
 import base64
+import hashlib
 import json
 from collections.abc import Mapping
 from contextlib import closing
@@ -57,6 +58,20 @@ def install(images: Mapping[str, str], git_url: str) -> None:
         *(word for setting in settings for word in ("--set-string", setting)),
         env=DIRECT, timeout_seconds=180,
     )  # fmt: skip
+    _show_job_images(images)
+
+
+def _show_job_images(images: Mapping[str, str]) -> None:
+    """Have running pods see a changed list of job images now: the kubelet looks again when an annotation changes.
+
+    By itself it looks about once a minute. https://kubernetes.io/docs/tasks/configure-pod-container/configure-pod-configmap/
+    """
+    digest = hashlib.sha256(json.dumps(dict(images), sort_keys=True).encode()).hexdigest()[:16]
+    selector = f"app.kubernetes.io/instance={NAME},app.kubernetes.io/component in (dag-processor,scheduler,triggerer)"
+    pods = get("pods", f"--namespace={NAMESPACE}", f"--selector={selector}")["items"]
+    if names := [pod["metadata"]["name"] for pod in pods if not pod["metadata"].get("deletionTimestamp")]:
+        note = f"cronlift.dev/job-images={digest}"
+        kubectl("annotate", "pods", *names, f"--namespace={NAMESPACE}", "--overwrite", note)
 
 
 def _forget_interrupted() -> None:

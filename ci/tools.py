@@ -74,6 +74,21 @@ RECIPES = {
         (("helm.sh/helm/v4/internal/version.version", "{version}"),),
         expected_seconds=180,
     ),
+    # Only the chart tests use it: what they render must be the same with both.
+    "helm3": Recipe(
+        "helm.sh/helm/v3",
+        "HELM3_VERSION",
+        "helm.sh/helm/v3/cmd/helm",
+        (("helm.sh/helm/v3/internal/version.version", "{version}"),),
+        expected_seconds=90,
+    ),
+    "promtool": Recipe(
+        "github.com/prometheus/prometheus",
+        "PROMETHEUS_VERSION",
+        "github.com/prometheus/prometheus/cmd/promtool",
+        (("github.com/prometheus/common/version.Version", "{version}"),),
+        expected_seconds=150,
+    ),
     "coredns": Recipe("github.com/coredns/coredns", "COREDNS_VERSION", expected_seconds=120),
     "kube-router": Recipe(
         "github.com/cloudnativelabs/kube-router/v2",

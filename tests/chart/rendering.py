@@ -17,13 +17,19 @@ TEAMS = ROOT / "teams.yaml"
 LOCAL = ROOT / "charts/environments/local.yaml"
 TWO_TEAMS = ROOT / "tests/chart/values/two-teams.yaml"
 EVERYTHING = ROOT / "tests/chart/values/everything.yaml"
+CLOUD = ROOT / "tests/chart/values/cloud.yaml"
+OPENSHIFT = ROOT / "tests/chart/values/openshift.yaml"
 MINIMAL = ROOT / "tests/chart/values/minimal.yaml"
 
-every_values = pytest.mark.parametrize(
-    "values",
-    [(), (TEAMS, LOCAL), (TWO_TEAMS,), (TWO_TEAMS, EVERYTHING)],
-    ids=["defaults", "local", "two-teams", "everything"],
-)
+CASES = {
+    "defaults": (),
+    "local": (TEAMS, LOCAL),
+    "two-teams": (TWO_TEAMS,),
+    "everything": (TWO_TEAMS, EVERYTHING),
+    "cloud": (TWO_TEAMS, CLOUD),
+    "openshift": (TWO_TEAMS, OPENSHIFT),
+}
+every_values = pytest.mark.parametrize("values", CASES.values(), ids=CASES.keys())
 
 Object = dict[str, Any]
 
@@ -46,6 +52,10 @@ class Rendered(list[Object]):
     def of(self, kind: str) -> list[Object]:
         """Return all objects of a kind."""
         return [thing for thing in self if thing["kind"] == kind]
+
+    def pod(self, component: str) -> Object:
+        """Return the pod spec of a component."""
+        return dict(self.pods())[component]
 
     def pods(self) -> Iterator[tuple[str, Object]]:
         """Yield (component, pod spec) of everything that becomes a pod."""

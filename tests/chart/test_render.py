@@ -7,15 +7,20 @@ from collections import Counter
 import pytest
 import yaml
 
+from ci import chart_lint
+from ci.pins import pins
 from ci.tools import tool
 from cronlift.airflow import settings
 from cronlift.airflow.links import TITLES
 from cronlift.cli.main import main
 from tests.chart.rendering import (
+    CASES,
     CHART,
+    CLOUD,
     EVERYTHING,
     LOCAL,
     MINIMAL,
+    OPENSHIFT,
     TEAMS,
     TWO_TEAMS,
     every_values,
@@ -33,15 +38,26 @@ def test_two_renders_are_byte_identical(values):
     assert once == again
 
 
-def test_an_upgrade_renders_what_an_install_renders():
-    assert template(TEAMS, LOCAL).stdout == template(TEAMS, LOCAL, more=("--is-upgrade",)).stdout
+@every_values
+def test_an_upgrade_renders_what_an_install_renders(values):
+    assert template(*values).stdout == template(*values, more=("--is-upgrade",)).stdout
+
+
+@every_values
+def test_helm_3_renders_what_helm_4_renders(values):
+    words = ["template", "cronlift", str(CHART), "--namespace=cronlift"]
+    words += [f"--values={path}" for path in (MINIMAL, *values)]
+    words += [f"--kube-version={pins()['KUBERNETES_VERSION']}"]  # one built from source believes in 1.20
+    answer = subprocess.run([tool("helm3"), *words], capture_output=True, text=True, check=True)
+    by_three = [thing for thing in yaml.load_all(answer.stdout, yaml.CSafeLoader) if thing]
+    assert sorted(by_three, key=json.dumps) == sorted(render(*values), key=json.dumps)
 
 
 def test_objects_of_the_local_release_are_these():
     assert Counter(thing["kind"] for thing in render(TEAMS, LOCAL)) == {
-        "ConfigMap": 1, "CronJob": 1, "Deployment": 4, "Job": 2, "Namespace": 1, "NetworkPolicy": 11,
-        "PersistentVolumeClaim": 1, "Pod": 1, "Role": 3, "RoleBinding": 3, "Secret": 1, "Service": 2,
-        "ServiceAccount": 10, "StatefulSet": 1,
+        "ConfigMap": 2, "CronJob": 2, "Deployment": 4, "Job": 2, "Namespace": 1, "NetworkPolicy": 12,
+        "PersistentVolumeClaim": 1, "Pod": 3, "Role": 3, "RoleBinding": 3, "Secret": 1, "Service": 2,
+        "ServiceAccount": 11, "StatefulSet": 1,
     }  # fmt: skip
 
 
@@ -91,12 +107,30 @@ def test_bundle_class_can_be_imported():
 
 def test_operator_learns_deployment_teams_and_images_from_the_environment():
     for component in ("api-server", "scheduler", "dag-processor", "triggerer"):
-        environment = render(TEAMS, sets=("jobImages.legacy=example.com/legacy:1",)).environment(component)
+        environment = render(TEAMS).environment(component)
         assert environment["CRONLIFT_DEPLOYMENT"]["value"] == "cronlift/cronlift"
         assert json.loads(environment["CRONLIFT_TEAMS"]["value"]) == {
             "demo": {"namespace": "team-demo", "serviceAccount": "cronlift-job"}
         }
-        assert json.loads(environment["CRONLIFT_JOB_IMAGES"]["value"]) == {"legacy": "example.com/legacy:1"}
+
+
+def test_job_images_are_a_file_for_those_who_render_manifests():
+    rendered = render(TEAMS, sets=("jobImages.legacy=example.com/legacy:1",))
+    content = rendered.one("ConfigMap", "cronlift-job-images")["data"]
+    assert json.loads(content["images.json"]) == {"legacy": "example.com/legacy:1"}
+    readers = set()
+    for component, spec in rendered.pods():
+        mounts = {mount["name"]: mount["mountPath"] for mount in spec["containers"][0].get("volumeMounts", [])}
+        if "job-images" in mounts:
+            readers.add(component)
+            path = rendered.environment(component)["CRONLIFT_JOB_IMAGES_FILE"]["value"]
+            assert path == f"{mounts['job-images']}/images.json"
+    assert readers == {"dag-processor", "scheduler", "triggerer"}
+
+
+def test_a_new_image_of_the_jobs_restarts_nothing():
+    before = dict(render(TEAMS, sets=("jobImages.legacy=example.com/legacy:1",)).pods())
+    assert before == dict(render(TEAMS, sets=("jobImages.legacy=example.com/legacy:2",)).pods())
 
 
 def test_airflow_learns_other_clusters_and_the_pods_that_call_them_have_their_kubeconfigs():
@@ -137,7 +171,10 @@ def test_settings_of_the_chart_are_read_by_the_package():
     environment = {name: entry.get("value", "") for name, entry in render(EVERYTHING).environment("triggerer").items()}
     assert set(settings.read_clusters(environment)) == {"gpu", "old"}
     assert settings.read_deployment(environment) == "cronlift/cronlift"
-    assert settings.read_images(environment)["legacy"] == "registry.example.com:5000/legacy:abc"
+    content = render(EVERYTHING).one("ConfigMap", "cronlift-job-images")["data"]["images.json"]
+    images = settings.read_images({settings.IMAGES_VARIABLE: content})
+    assert images["legacy"] == "registry.example.com:5000/legacy:abc"
+    assert environment[settings.IMAGES_FILE_VARIABLE]
     environment = {name: entry.get("value", "") for name, entry in render(TWO_TEAMS).environment("triggerer").items()}
     assert {team.namespace for team in settings.read_teams(environment).values()} == {"team-billing", "team-demo"}
 
@@ -171,8 +208,14 @@ def test_every_airflow_setting_of_the_chart_exists_in_the_pinned_airflow():
         for section, options in conf.configuration_description.items()
         for option in options["options"]
     }
-    used = {entry["name"] for _, container in render(TEAMS, LOCAL).containers() for entry in container.get("env", [])}
-    assert {name for name in used if name.startswith("AIRFLOW__")} - known == set()
+    used = {
+        entry["name"].removesuffix("_CMD")
+        for values in CASES.values()
+        for _, container in render(*values).containers()
+        for entry in container.get("env", [])
+    }
+    providers = {"AIRFLOW__FAB__CONFIG_FILE"}
+    assert {name for name in used if name.startswith("AIRFLOW__")} - known == providers
 
 
 def test_own_settings_win_over_those_of_the_chart():
@@ -195,11 +238,14 @@ def test_a_new_airflow_image_makes_new_jobs_and_the_same_image_the_same():
     assert jobs("a").isdisjoint(jobs("b"))
 
 
-def test_no_object_but_the_test_pod_is_a_hook():
-    hooks = [
-        thing["kind"] for thing in render(TEAMS, LOCAL) if "helm.sh/hook" in thing["metadata"].get("annotations", {})
-    ]
-    assert hooks == ["Pod"]
+@every_values
+def test_no_object_but_the_test_pods_is_a_hook(values):
+    hooks = {
+        (thing["kind"], thing["metadata"]["annotations"]["helm.sh/hook"])
+        for thing in render(*values)
+        if "helm.sh/hook" in thing["metadata"].get("annotations", {})
+    }
+    assert hooks == {("Pod", "test")}
 
 
 def test_readers_of_dag_files_have_git_sync_and_nobody_else():
@@ -245,6 +291,8 @@ def test_logs_volume_keeps_its_users_on_one_node_unless_it_is_shared():
 
     assert bound(TEAMS) == {"api-server", "scheduler", "triggerer"}
     assert bound(EVERYTHING) == set()
+    together = render(TEAMS).pod("scheduler")["affinity"]["podAffinity"]
+    assert len(together["requiredDuringSchedulingIgnoredDuringExecution"]) == 1
 
 
 def test_a_digest_follows_the_tag():
@@ -274,12 +322,205 @@ def test_helm_lint_finds_nothing(values):
     assert answer.returncode == 0, answer.stdout + answer.stderr
 
 
-def test_helm_lint_accepts_every_values_file_of_the_chart():
+def test_chart_testing_accepts_every_values_file_of_the_chart(capsys):
+    chart_lint.main()
+    words = capsys.readouterr().out
     for path in sorted((CHART / "ci").glob("*-values.yaml")):
-        answer = helm("lint", "--strict", str(CHART), f"--values={path}")
-        assert answer.returncode == 0, answer.stdout + answer.stderr
+        assert path.name in words
 
 
 def test_no_line_of_a_rendered_object_is_left_of_a_template():
     for thing in yaml.safe_load_all(template(TEAMS, LOCAL).stdout):
         assert "{{" not in json.dumps({**thing, "data": None})
+
+
+def test_the_database_by_parts_gives_no_container_a_url():
+    for name, container in render(TWO_TEAMS, CLOUD).containers():
+        environment = {entry["name"]: entry for entry in container.get("env", [])}
+        if "CRONLIFT_DATABASE_HOST" in environment:
+            assert "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN" not in environment, name
+            source = environment["CRONLIFT_DATABASE_PASSWORD"]["valueFrom"]["secretKeyRef"]
+            assert source == {"name": "airflow-database", "key": "password"}, name
+            assert {mount["mountPath"] for mount in container["volumeMounts"]} >= {
+                "/opt/cronlift",
+                "/etc/cronlift/database",
+            }
+
+
+def test_only_the_migration_goes_around_pgbouncer():
+    def hosts(component):
+        spec = render(TWO_TEAMS, CLOUD).pod(component)
+        return {
+            (entry["value"], port["value"])
+            for container in [*spec.get("initContainers", []), *spec["containers"]]
+            for entry in container.get("env", [])
+            for port in container["env"]
+            if entry["name"] == "CRONLIFT_DATABASE_HOST" and port["name"] == "CRONLIFT_DATABASE_PORT"
+        }
+
+    assert hosts("migrate") == {("postgres.databases", "5432")}
+    for component in ("api-server", "scheduler", "dag-processor", "triggerer", "metrics", "sweep", "db-clean"):
+        assert hosts(component) == {("pgbouncer.databases", "6432")}, component
+
+
+def test_more_than_one_pod_is_spread_and_budgeted_and_a_single_one_is_not():
+    rendered = render(TWO_TEAMS, CLOUD)
+    budgets = {thing["metadata"]["name"] for thing in rendered.of("PodDisruptionBudget")}
+    components = ("api-server", "dag-processor", "scheduler", "triggerer")
+    assert budgets == {f"cronlift-{component}" for component in components}
+    spread = {component for component, spec in rendered.pods() if "topologySpreadConstraints" in spec}
+    assert spread == set(components)
+    assert not render(TEAMS).of("PodDisruptionBudget")
+    assert not [name for name, spec in render(TEAMS).pods() if "topologySpreadConstraints" in spec]
+
+
+def test_what_is_said_of_all_pods_reaches_every_pod_and_a_component_may_say_more():
+    rendered = render(TWO_TEAMS, CLOUD)
+    for component, spec in rendered.pods():
+        assert spec["nodeSelector"] == {"kubernetes.io/os": "linux"}, component
+        assert spec["tolerations"] == [{"key": "platform", "operator": "Exists", "effect": "NoSchedule"}], component
+        assert "nodeAffinity" in spec["affinity"], component
+        wanted = "front" if component == "api-server" else "platform"
+        assert spec["priorityClassName"] == wanted, component
+    annotations = rendered.one("Deployment", "cronlift-api-server")["spec"]["template"]["metadata"]["annotations"]
+    assert annotations["example.com/scrape"] == "false"
+    assert annotations["example.com/tier"] == "front"
+
+
+def test_own_affinity_and_the_shared_logs_volume_go_together():
+    own = "pods.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].topologyKey=zone"
+    terms = render(TEAMS, sets=(own,)).pod("scheduler")["affinity"]["podAffinity"]
+    keys = [term["topologyKey"] for term in terms["requiredDuringSchedulingIgnoredDuringExecution"]]
+    assert keys == ["zone", "kubernetes.io/hostname"]
+
+
+@every_values
+def test_a_pod_template_is_selected_by_its_own_labels(values):
+    for thing in render(*values):
+        if thing["kind"] in ("Deployment", "StatefulSet"):
+            wanted = thing["spec"]["selector"]["matchLabels"]
+            assert wanted.items() <= thing["spec"]["template"]["metadata"]["labels"].items(), thing["metadata"]["name"]
+            assert set(wanted) == {f"app.kubernetes.io/{key}" for key in ("name", "instance", "component")}
+
+
+def test_a_jobs_name_changes_with_all_of_its_template():
+    def names(*sets):
+        return {job["metadata"]["name"] for job in render(TEAMS, sets=sets).of("Job")}
+
+    assert names().isdisjoint(names("pods.labels.a=b"))
+    assert names().isdisjoint(names("pods.priorityClassName=high"))
+
+
+def test_each_repository_has_a_sidecar_of_its_own_and_a_team_reads_its_own():
+    rendered = render(TWO_TEAMS, CLOUD)
+    spec = rendered.pod("dag-processor")
+    sidecars = {c["name"]: c for c in spec["initContainers"] if c["name"].startswith("git-sync")}
+    assert list(sidecars) == ["git-sync", "git-sync-billing", "git-sync-tools"]
+    assert "--ref=production" in sidecars["git-sync-billing"]["args"]
+    assert "--ref=main" in sidecars["git-sync-tools"]["args"]
+    assert len({container["ports"][0]["containerPort"] for container in sidecars.values()}) == 3
+    secrets = {volume["name"]: volume["secret"]["secretName"] for volume in spec["volumes"] if "secret" in volume}
+    assert (secrets["git-billing-secret"], secrets["git-tools-secret"]) == ("billing-git", "tools-git")
+    bundles = json.loads(rendered.environment("scheduler")["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"]["value"])
+    paths = {bundle["name"]: bundle["kwargs"]["path"] for bundle in bundles}
+    assert paths == {"billing": "/repositories/billing/current", "demo": "/git/current/dags/demo"}
+    ports = [rule["ports"][0]["port"] for rule in rendered.one("NetworkPolicy", "cronlift-scheduler")["spec"]["egress"]]
+    assert {443, 2222} <= set(ports)
+
+
+def test_remote_logs_need_no_volume():
+    rendered = render(TWO_TEAMS, CLOUD)
+    assert not rendered.of("PersistentVolumeClaim")
+    for component in ("api-server", "scheduler", "triggerer"):
+        volumes = {volume["name"]: volume for volume in rendered.pod(component)["volumes"]}
+        assert "emptyDir" in volumes["logs"]
+        environment = rendered.environment(component)
+        assert environment["AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER"]["value"] == "s3://company-airflow/logs"
+        assert environment["AIRFLOW_CONN_LOGS"]["valueFrom"]["secretKeyRef"]["name"] == "airflow-logs"
+
+
+def test_people_come_in_by_the_host_and_path_of_the_base_url():
+    rendered = render(TWO_TEAMS, CLOUD)
+    [rule] = rendered.one("Ingress", "cronlift-api-server")["spec"]["rules"]
+    assert (rule["host"], rule["http"]["paths"][0]["path"]) == ("airflow.example.com", "/etl")
+    route = rendered.one("HTTPRoute", "cronlift-api-server")["spec"]
+    assert route["hostnames"] == ["airflow.example.com"]
+    assert route["rules"][0]["matches"][0]["path"]["value"] == "/etl"
+
+
+def test_with_oidc_there_is_no_password_at_all():
+    rendered = render(TWO_TEAMS, CLOUD)
+    spec = rendered.pod("api-server")
+    assert "write-passwords" not in [container["name"] for container in spec["initContainers"]]
+    environment = rendered.environment("api-server")
+    assert "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS" not in environment
+    assert json.loads(environment["CRONLIFT_OIDC"]["value"])["roles"] == {"platform": "Admin", "staff": "Viewer"}
+    assert environment["CRONLIFT_OIDC_CLIENT_SECRET"]["valueFrom"]["secretKeyRef"]["name"] == "airflow-oidc"
+    assert "CRONLIFT_OIDC_CLIENT_SECRET" not in rendered.environment("scheduler")
+
+
+def test_own_objects_are_rendered_as_templates():
+    rendered = render(TWO_TEAMS, CLOUD)
+    assert rendered.one("ConfigMap", "cronlift-own")["data"] == {"key": "value"}
+    assert rendered.one("ConfigMap", "second-own")["metadata"]["namespace"] == "cronlift"
+
+
+def test_own_variables_win_over_settings():
+    environment = render(TWO_TEAMS, CLOUD).environment("scheduler")
+    assert environment["AIRFLOW__CORE__PARALLELISM"]["value"] == "16"
+    assert environment["HTTPS_PROXY"]["value"] == "http://proxy.example.com:3128"
+
+
+def test_a_pool_of_a_team_counts_tasks_whose_job_runs():
+    pools = json.loads(render(TWO_TEAMS, CLOUD).environment("migrate")["CRONLIFT_POOLS"]["value"])
+    assert pools == {"billing": {"slots": 8, "description": "Jobs of team billing", "include_deferred": True}}
+
+
+def test_a_team_that_narrows_its_egress_keeps_names():
+    def egress(*values):
+        return render(*values).one("NetworkPolicy", "cronlift-egress", "team-billing")["spec"]["egress"]
+
+    assert egress(TWO_TEAMS, CLOUD) == [
+        {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]},
+        {"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]},
+    ]
+    assert egress(TWO_TEAMS)[0]["to"][0]["ipBlock"]["cidr"] == "0.0.0.0/0"
+
+
+def test_on_openshift_no_pod_names_a_user():
+    for component, spec in render(TWO_TEAMS, OPENSHIFT).pods():
+        contexts = [spec["securityContext"], *(c["securityContext"] for c in spec["containers"])]
+        contexts += [container["securityContext"] for container in spec.get("initContainers", [])]
+        for context in contexts:
+            assert not {"runAsUser", "runAsGroup", "fsGroup"} & set(context), component
+
+
+def test_alerts_of_a_team_go_where_the_team_says():
+    rendered = render(TWO_TEAMS, CLOUD)
+    billing = rendered.one("AlertmanagerConfig", "cronlift-team-billing")["spec"]
+    assert billing["route"]["matchers"] == [{"name": "team", "value": "billing", "matchType": "="}]
+    [receiver] = billing["receivers"]
+    assert receiver["emailConfigs"][0]["to"] == "billing@example.com"
+    assert receiver["webhookConfigs"][0]["urlSecret"] == {"name": "billing-hook", "key": "url"}
+
+
+def test_helm_test_has_a_pod_each_for_api_bundles_and_jobs():
+    rendered = render(TWO_TEAMS, CLOUD)
+    commands = {pod["metadata"]["name"]: pod["spec"]["containers"][0]["command"][-2:] for pod in rendered.of("Pod")}
+    assert commands["cronlift-test-api-health"][-1] == "http://cronlift-api-server:8080"
+    assert commands["cronlift-test-bundles"] == ["billing", "demo"]
+    assert commands["cronlift-test-canary"] == ["billing=team-billing", "demo=team-demo"]
+    assert rendered.one("Pod", "cronlift-test-canary")["spec"]["serviceAccountName"] == "cronlift-triggerer"
+
+
+def test_every_script_that_a_pod_runs_is_in_the_scripts():
+    for values in CASES.values():
+        rendered = render(*values)
+        scripts = set(rendered.one("ConfigMap", "cronlift-scripts")["data"])
+        for name, container in rendered.containers():
+            words = [*container.get("command", []), *container.get("args", [])]
+            words += [entry.get("value", "") for entry in container.get("env", [])]
+            used = {part.rpartition("/")[2] for word in words for part in word.split() if "/opt/cronlift/" in part}
+            assert used <= scripts, name
+            if used:
+                assert "/opt/cronlift" in [mount["mountPath"] for mount in container["volumeMounts"]], name

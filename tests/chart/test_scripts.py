@@ -1,5 +1,6 @@
 """The chart's small programs, each against the real thing it talks to or reads."""
 
+import ast
 import base64
 import importlib.util
 import json
@@ -14,6 +15,8 @@ import pytest
 
 from tests.chart.rendering import CHART
 
+sys.path.append(str(CHART / "files"))  # as in the pods, where the scripts import cronlift_database
+
 
 def load(name):
     """Import a script of charts/cronlift/files."""
@@ -23,6 +26,7 @@ def load(name):
     return module
 
 
+cronlift_database = load("cronlift_database")
 wait_for_database = load("wait_for_database")
 heartbeat_age = load("heartbeat_age")
 bootstrap_secret = load("bootstrap_secret")
@@ -88,10 +92,17 @@ def test_waiting_ends_with_words_when_the_time_is_over():
     assert "Connection refused" in answer.stderr
 
 
-@pytest.mark.parametrize("script", ["wait_for_database", "heartbeat_age", "bootstrap_secret", "write_passwords"])
+@pytest.mark.parametrize(
+    "script",
+    [
+        "wait_for_database", "heartbeat_age", "bootstrap_secret", "write_passwords", "cronlift_database", "metrics",
+        "migrate", "db_clean", "canary", "check_bundles", "check_health",
+    ],
+)  # fmt: skip
 def test_no_script_imports_airflow(script):
-    path = str(CHART / f"files/{script}.py")
-    code = f"import sys, runpy; runpy.run_path({path!r}, run_name='x'); print('airflow' in sys.modules)"
+    folder, path = str(CHART / "files"), str(CHART / f"files/{script}.py")
+    code = f"import sys, runpy; sys.path.append({folder!r}); runpy.run_path({path!r}, run_name='x')"
+    code += "; print('airflow' in sys.modules)"
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "False"
 
@@ -112,8 +123,15 @@ def test_generated_passwords_need_no_escaping_in_a_url():
 
 def test_only_missing_keys_get_a_value():
     data = {key: "a2VlcA==" for key in bootstrap_secret.KEYS} | {"jwt-secret": ""}
-    del data["fernet-key"]
-    assert set(bootstrap_secret.missing_values(data)) == {"fernet-key", "jwt-secret"}
+    del data["admin-password"]
+    assert set(bootstrap_secret.missing_values(data)) == {"admin-password", "jwt-secret"}
+    assert set(bootstrap_secret.missing_values({})) == set(bootstrap_secret.KEYS)
+
+
+def test_a_fernet_key_is_not_made_for_a_secret_that_is_in_use():
+    data = {key: "a2VlcA==" for key in bootstrap_secret.KEYS if key != "fernet-key"}
+    with pytest.raises(bootstrap_secret.LostKeyError, match="Put the old one back"):
+        bootstrap_secret.missing_values(data)
 
 
 class SecretStore(ThreadingHTTPServer):
@@ -214,3 +232,220 @@ def test_keys_of_the_bootstrap_are_those_that_the_values_name():
     for key in bootstrap_secret.KEYS:
         assert key in text
     assert base64.b64decode(bootstrap_secret.missing_values({})["jwt-secret"])
+
+
+AWKWARD = "p:a@s/s%w o?r#d$(X)'\"\\ü&=+"
+
+
+def parts(**changes):
+    """Return a pod's variables for a database by parts."""
+    found = {"USER": "air@flow", "PASSWORD": AWKWARD, "HOST": "db.example.com", "PORT": "5432", "NAME": "air/flow"}
+    return {f"CRONLIFT_DATABASE_{name}": value for name, value in {**found, **changes}.items()}
+
+
+def test_every_character_of_a_password_survives_the_url():
+    from sqlalchemy import make_url
+
+    url = make_url(cronlift_database.url(parts()))
+    assert (url.username, url.password, url.host, url.port) == ("air@flow", AWKWARD, "db.example.com", 5432)
+    assert url.drivername == "postgresql+psycopg2"
+    assert make_url(cronlift_database.url(parts(HOST="fd00::5"))).host == "fd00::5"
+
+
+def test_libpq_reads_the_same_from_the_url():
+    from psycopg2.extensions import parse_dsn
+
+    found = parse_dsn(cronlift_database.url(parts()).replace("+psycopg2", ""))
+    assert (found["user"], found["password"], found["dbname"]) == ("air@flow", AWKWARD, "air/flow")
+
+
+def test_airflow_takes_the_url_from_the_command_and_both_arguments_from_the_module(tmp_path):
+    code = """
+from airflow.configuration import conf
+print(repr([conf.get("database", "sql_alchemy_conn"), conf.getimport("database", "sql_alchemy_connect_args"),
+            sorted(conf.getimport("database", "sql_alchemy_connect_args_async"))]))
+"""
+    script = CHART / "files/cronlift_database.py"
+    environment = {
+        **{key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW__DATABASE__")},
+        **parts(),
+        "AIRFLOW_HOME": str(tmp_path),
+        # The image has asyncpg; here it is enough that the other engine can be made.
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC": "sqlite+aiosqlite://",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD": f"{sys.executable} {script}",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS": "cronlift_database.SYNC_ARGUMENTS",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS_ASYNC": "cronlift_database.ASYNC_ARGUMENTS",
+        "CRONLIFT_DATABASE_TLS": "require",
+        "CRONLIFT_DATABASE_PGBOUNCER": "true",
+        "PYTHONPATH": str(CHART / "files"),
+    }
+    answer = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    url, sync, asynchronous = ast.literal_eval(answer.stdout.splitlines()[-1])
+    assert url == cronlift_database.url(parts())
+    assert sync == {"sslmode": "require"}
+    assert asynchronous == [
+        "prepared_statement_cache_size", "prepared_statement_name_func", "ssl", "statement_cache_size",
+    ]  # fmt: skip
+
+
+def test_verifying_tls_reads_the_authority_for_both_drivers(tmp_path):
+    authority = tmp_path / "ca.crt"
+    authority.write_text(certificate())
+    environment = {"CRONLIFT_DATABASE_TLS": "verify-ca", "CRONLIFT_DATABASE_CA": str(authority)}
+    assert cronlift_database.sync_arguments(environment) == {"sslmode": "verify-ca", "sslrootcert": str(authority)}
+    context = cronlift_database.async_arguments(environment)["ssl"]
+    assert (context.check_hostname, len(context.get_ca_certs())) == (False, 1)
+    full = cronlift_database.async_arguments({**environment, "CRONLIFT_DATABASE_TLS": "verify-full"})["ssl"]
+    assert full.check_hostname is True
+    assert cronlift_database.sync_arguments({}) == cronlift_database.async_arguments({}) == {}
+
+
+def certificate():
+    """Return the certificate of a new authority."""
+    from datetime import UTC, datetime, timedelta
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(1).not_valid_before(now).not_valid_after(now + timedelta(days=1))
+    builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM).decode()
+
+
+def test_a_newer_database_is_refused_with_the_cure():
+    assert wait_for_database.newer_fault({"a"}, {"a", "b"}) is None
+    words = wait_for_database.newer_fault({"z"}, {"a", "b"})
+    assert "revision z, which this image does not know" in words
+    assert "airflow db downgrade" in words
+
+
+def test_a_lost_fernet_key_is_refused_with_the_command_that_puts_it_back():
+    from cryptography.fernet import Fernet
+
+    old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+    rows = [(f"connection {n}", Fernet(old).encrypt(b"secret").decode()) for n in range(7)]
+    assert wait_for_database.key_fault(rows, old, "cronlift/keys") is None
+    assert wait_for_database.key_fault(rows, f"{new},{old}", "cronlift/keys") is None
+    assert wait_for_database.key_fault([], new, "cronlift/keys") is None
+    words = wait_for_database.key_fault(rows, new, "cronlift/keys")
+    assert "none of 7 values can be read (connection 0, connection 1" in words
+    assert "kubectl -n cronlift patch secret keys" in words
+    assert "fernet-key of Secret cronlift/keys is none" in wait_for_database.key_fault(rows, "short", "cronlift/keys")
+
+
+def test_one_unreadable_value_among_readable_ones_is_no_lost_key():
+    from cryptography.fernet import Fernet
+
+    old, new = Fernet.generate_key(), Fernet.generate_key().decode()
+    rows = [("connection a", Fernet(old).encrypt(b"x").decode()), ("variable b", Fernet(new).encrypt(b"x").decode())]
+    assert wait_for_database.key_fault(rows, new, "cronlift/keys") is None
+
+
+@pytest.mark.parametrize(
+    ("words", "refused"),
+    [
+        ('FATAL:  password authentication failed for user "airflow"', True),
+        ('FATAL:  role "airflow" does not exist', True),
+        ("Connection refused", False),
+        ("the database has no Airflow tables yet", False),
+    ],
+)
+def test_a_refused_login_is_told_from_a_database_that_is_not_there_yet(words, refused):
+    assert wait_for_database.refused(words) is refused
+
+
+def test_the_migration_sets_pools_only_where_teams_have_some():
+    migrate = load("migrate")
+    assert migrate.commands("") == [["airflow", "db", "migrate"]]
+    assert migrate.commands("{}")[1][:3] == ["airflow", "pools", "import"]
+
+
+def test_airflow_understands_the_commands_of_migration_and_clean_up():
+    from datetime import UTC, datetime
+
+    from airflow.cli import cli_parser
+
+    command = load("db_clean").command(30, datetime(2026, 3, 1, tzinfo=UTC))
+    for words in (command, *load("migrate").commands("{}")):
+        cli_parser.get_parser().parse_args(words[1:])
+    assert command[4] == "2026-01-30T00:00:00+00:00"
+
+
+def test_metrics_of_a_dag_say_what_happened_and_when_it_is_due():
+    metrics = load("metrics")
+    rows = [
+        ("billing", 'a"b', False, 100.0, "failed", 90.0, 5.0, 80.0, 3.5, None),
+        ("demo", "never_ran", True, 200.0, None, None, None, None, None, None),
+    ]
+    text = metrics.render(metrics.dag_samples(rows), "cronlift/cronlift")
+    labels = 'deployment="cronlift/cronlift",dag_id="a\\"b",team="billing"'
+    assert f"cronlift_dag_last_run_failed{{{labels}}} 1\n" in text
+    assert f"cronlift_dag_next_run_timestamp_seconds{{{labels}}} 100\n" in text
+    assert f"cronlift_dag_waiting_seconds{{{labels}}} 3.5\n" in text
+    assert [line for line in text.splitlines() if "never_ran" in line] == [
+        'cronlift_dag_paused{deployment="cronlift/cronlift",dag_id="never_ran",team="demo"} 1'
+    ]
+    assert text.count("# TYPE cronlift_dag_paused gauge") == 1
+
+
+def test_every_column_that_metrics_and_tests_ask_for_is_one_of_airflow():
+    from airflow.models import import_all_models
+    from airflow.models.base import Base
+
+    import_all_models()
+    columns = {name: set(table.columns.keys()) for name, table in Base.metadata.tables.items()}
+    assert {"dag_id", "bundle_name", "is_paused", "is_stale", "next_dagrun_create_after"} <= columns["dag"]
+    assert {"dag_id", "state", "run_after", "start_date", "end_date"} <= columns["dag_run"]
+    assert {"job_type", "state", "latest_heartbeat", "hostname"} <= columns["job"]
+    assert {"bundle_name", "filename", "stacktrace"} <= columns["import_error"]
+    assert {"name", "active", "last_refreshed"} <= columns["dag_bundle"]
+    assert {"conn_id", "password", "extra", "is_encrypted", "is_extra_encrypted"} <= columns["connection"]
+    assert {"key", "val", "is_encrypted"} <= columns["variable"]
+
+
+def test_bundles_are_judged_by_team():
+    faults = load("check_bundles").faults
+    errors = [("demo", "a.py", "Traceback\n  ...\nNameError: x\n"), ("gone", "b.py", "?")]
+    assert faults(["billing", "demo"], {"demo": 3}, errors) == [
+        "team billing: its bundle has not been read yet",
+        "team demo: a.py: NameError: x",
+    ]
+    assert faults(["demo"], {"demo": 3}, []) == []
+
+
+def test_the_canary_is_judged_by_its_conditions_alone():
+    canary = load("canary")
+    condition = {"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded", "message": "twice"}
+    assert canary.verdict({"status": {"active": 1}}) is None
+    assert canary.verdict({"status": {"conditions": [{"type": "Complete", "status": "True"}]}}) == "succeeded"
+    assert canary.verdict({"status": {"conditions": [condition]}}) == "BackoffLimitExceeded: twice"
+    assert canary.verdict({"status": {"conditions": [{**condition, "status": "False"}]}}) is None
+
+
+def test_a_canary_that_fails_says_what_its_pods_and_events_say():
+    canary = load("canary")
+    waiting = {"state": {"waiting": {"reason": "ErrImagePull", "message": "not found"}}}
+    pods = [{"metadata": {"name": "p"}, "status": {"conditions": [], "containerStatuses": [waiting]}}]
+    assert canary.pod_words(pods) == ["pod p: waiting: ErrImagePull not found"]
+    event = {
+        "type": "Warning",
+        "reason": "FailedCreate",
+        "message": "quota",
+        "involvedObject": {"kind": "Job", "name": "c-1"},
+    }
+    other = {**event, "involvedObject": {"kind": "Job", "name": "x"}}
+    assert canary.event_words([event, event, other], "c") == ["job c-1: FailedCreate: quota"]
+
+
+def test_the_canary_is_admitted_by_the_restricted_standard():
+    canary = load("canary")
+    spec = canary.job("x", "example.com/airflow:1")["spec"]["template"]["spec"]
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    [container] = spec["containers"]
+    assert container["securityContext"]["allowPrivilegeEscalation"] is False
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}

@@ -3,7 +3,7 @@
 import pytest
 
 from cronlift.cluster import rights
-from tests.chart.rendering import LOCAL, TEAMS, TWO_TEAMS, every_values, render
+from tests.chart.rendering import CASES, CLOUD, LOCAL, TEAMS, TWO_TEAMS, every_values, render
 
 RESTRICTED = {
     "allowPrivilegeEscalation": False,
@@ -49,7 +49,35 @@ def test_no_secret_has_data(values):
         assert not {"data", "stringData"} & set(secret)
 
 
-def test_only_triggerer_sweep_and_bootstrap_mount_a_token():
+@every_values
+def test_every_pod_is_one_that_the_restricted_standard_admits(values):
+    volumes = {
+        "configMap",
+        "downwardAPI",
+        "emptyDir",
+        "ephemeral",
+        "persistentVolumeClaim",
+        "projected",
+        "secret",
+        "csi",
+    }
+    for name, spec in render(*values).pods():
+        context = spec["securityContext"]
+        assert context["runAsNonRoot"] is True, name
+        assert context["seccompProfile"] == {"type": "RuntimeDefault"}, name
+        assert context.get("runAsUser", 1) != 0, name
+        assert not {"sysctls", "seLinuxOptions", "windowsOptions"} & set(context), name
+        for volume in spec.get("volumes", []):
+            assert set(volume) - {"name"} <= volumes, f"{name}: {volume}"
+        for container in [*spec.get("initContainers", []), *spec["containers"]]:
+            inner = container["securityContext"]
+            assert not inner.get("privileged"), name
+            assert not inner["capabilities"].get("add"), name
+            assert "procMount" not in inner, name
+            assert not [port for port in container.get("ports", []) if "hostPort" in port], name
+
+
+def test_only_those_that_call_the_kubernetes_api_mount_a_token():
     rendered = render(TEAMS, LOCAL)
     assert {name for name, spec in rendered.pods() if spec.get("automountServiceAccountToken") is not False} == set()
     mounting = {
@@ -59,7 +87,8 @@ def test_only_triggerer_sweep_and_bootstrap_mount_a_token():
         for source in volume.get("projected", {}).get("sources", [])
         if "serviceAccountToken" in source
     }
-    assert mounting == {"triggerer", "sweep", "bootstrap"}
+    # test: the canary of `helm test`, which acts as the triggerer does.
+    assert mounting == {"triggerer", "sweep", "bootstrap", "test"}
     assert {account.get("automountServiceAccountToken") for account in rendered.of("ServiceAccount")} == {False}
 
 
@@ -72,6 +101,7 @@ def test_only_triggerer_sweep_and_bootstrap_mount_a_token():
         ("dag-processor", {"postgres-password", "fernet-key", "jwt-secret"}),
         ("migrate", {"postgres-password", "fernet-key", "jwt-secret"}),
         ("sweep", {"postgres-password"}),
+        ("db-clean", {"postgres-password"}),
         ("postgres", {"postgres-password", "jwt-secret"}),
     ],
 )
@@ -194,6 +224,17 @@ def test_policies_can_be_switched_off():
 
 def test_no_variable_with_a_secret_has_a_value():
     secret = ("FERNET_KEY", "SECRET_KEY", "JWT_SECRET", "PASSWORD")
-    for name, container in render(TEAMS, LOCAL).containers():
-        for entry in container.get("env", []):
-            assert not (entry["name"].endswith(secret) and "value" in entry), f"{name}: {entry['name']}"
+    for values in CASES.values():
+        for name, container in render(*values).containers():
+            for entry in container.get("env", []):
+                assert not (entry["name"].endswith(secret) and "value" in entry), f"{name}: {entry['name']}"
+
+
+def test_a_cloud_identity_is_that_of_airflow_pods_alone():
+    annotated = {
+        account["metadata"]["name"]
+        for account in render(TWO_TEAMS, CLOUD).of("ServiceAccount")
+        if "annotations" in account["metadata"]
+    }
+    components = ("api-server", "scheduler", "dag-processor", "triggerer", "migrate", "db-clean", "metrics")
+    assert annotated == {f"cronlift-{component}" for component in components}

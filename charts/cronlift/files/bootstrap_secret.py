@@ -46,8 +46,21 @@ KEYS: dict[str, Callable[[], str]] = {
 }
 
 
+class LostKeyError(Exception):
+    """The fernet key is gone from a Secret that has had one; the text says what to do."""
+
+
 def missing_values(data: dict[str, str]) -> dict[str, str]:
-    """Return new base64 values for the keys that `data` lacks or has empty."""
+    """Return new base64 values for the keys that `data` lacks or has empty.
+
+    Raises:
+        LostKeyError: Only the fernet key would be new to a Secret that is in use: nothing could be read with it.
+    """
+    if not data.get("fernet-key") and any(data.get(key) for key in KEYS):
+        raise LostKeyError(
+            "has other keys but no fernet-key: it was removed, and a new one could not read what the database holds. "
+            "Put the old one back from your copy (docs/backup.md)"
+        )
     return {key: base64.b64encode(make().encode()).decode() for key, make in KEYS.items() if not data.get(key)}
 
 
@@ -90,6 +103,9 @@ def main() -> int:
     while True:
         try:
             added = fill(url)
+        except LostKeyError as error:
+            print(f"Secret {namespace}/{name} {error}", file=sys.stderr)
+            return 1
         except (urllib.error.URLError, OSError) as error:
             if time.monotonic() > deadline:
                 print(f"Secret {namespace}/{name} was not filled in {PATIENCE_SECONDS} s: {error}", file=sys.stderr)

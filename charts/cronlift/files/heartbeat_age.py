@@ -5,11 +5,10 @@ table in a tenth of that. A database that does not answer is no fault of this po
 restart would not help and would cost the running work.
 """
 
-import os
-import re
 import socket
 import sys
 
+import cronlift_database
 import psycopg2
 
 QUERY = """
@@ -30,11 +29,10 @@ def verdict(job_type: str, age_seconds: float | None, limit_seconds: float) -> s
 def main() -> int:
     """Usage: heartbeat_age.py JOB_TYPE LIMIT_SECONDS."""
     job_type, limit_seconds = sys.argv[1], float(sys.argv[2])
-    dsn = re.sub(r"^(postgres(?:ql)?)\+\w+://", r"\1://", os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"])
     # The same address as [core] hostname_callable = airflow.utils.net.get_host_ip_address.
     address = socket.gethostbyname(socket.getfqdn())
     try:
-        connection = psycopg2.connect(dsn, connect_timeout=3)
+        connection = cronlift_database.connect(timeout_seconds=3)
         try:
             with connection.cursor() as cursor:
                 cursor.execute(QUERY, (job_type, address))

@@ -1,7 +1,9 @@
 """Wait until the database answers and, with `--migrated`, until it has this image's revision.
 
-Runs as an init container of every Airflow pod. It does not import Airflow (8 s of CPU, in four pods at
-once): the revisions are read from the migration files' own `revision`/`down_revision` lines.
+Runs as an init container of every Airflow pod and of the migration. It ends with words that say the cure where waiting
+does not help: a database that a newer Airflow has migrated, a fernet key that is not the one of its secrets, a
+password that it refuses. It does not import Airflow (8 s of CPU, in four pods at once): the revisions are read from
+the migration files' own `revision`/`down_revision` lines.
 """
 
 import argparse
@@ -10,14 +12,27 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import cronlift_database
 import psycopg2
 
 RETRY_SECONDS = 0.5
 REPORT_SECONDS = 15
+REFUSED_SECONDS = 60
+"""How long a refused password is tried again: a Secret and a database that are changed together need a moment."""
+
 REVISION = re.compile(r"""^(revision|down_revision)\s*(?::[^=]*)?=\s*(?:["'](\w+)["']|None)""", re.MULTILINE)
+ENCRYPTED = """
+SELECT 'connection ' || conn_id, password FROM connection WHERE is_encrypted AND password <> ''
+UNION ALL SELECT 'connection ' || conn_id, extra FROM connection WHERE is_extra_encrypted AND extra <> ''
+UNION ALL SELECT 'variable ' || key, val FROM variable WHERE is_encrypted AND val <> ''
+"""
+
+
+class HopelessError(Exception):
+    """Waiting does not heal this; the text says what does."""
 
 
 def revisions(texts: Iterable[str]) -> tuple[set[str], set[str]]:
@@ -37,21 +52,72 @@ def revisions(texts: Iterable[str]) -> tuple[set[str], set[str]]:
 
 
 def image_revisions() -> tuple[set[str], set[str]]:
-    """Return the revisions of the Airflow in this image, without importing it."""
+    """Return the revisions of the Airflow in this image, without importing it.
+
+    Raises:
+        HopelessError: There is no Airflow.
+    """
     spec = importlib.util.find_spec("airflow")
     folders = list(spec.submodule_search_locations or []) if spec else []
     files = [file for folder in folders for file in Path(folder, "migrations/versions").glob("*.py")]
     known, heads = revisions(file.read_text() for file in files)
     if not heads:
-        raise SystemExit(f"No Airflow migrations under {folders}: is images.airflow the image of this repo?")
+        raise HopelessError(f"No Airflow migrations under {folders}: is images.airflow the image of this repo?")
     return known, heads
+
+
+def newer_fault(found: set[str], known: set[str]) -> str | None:
+    """Return the cure for a database with a revision that this image does not know, None when it knows all."""
+    if not found - known:
+        return None
+    return (
+        f"The database has revision {', '.join(sorted(found - known))}, which this image does not know: a newer "
+        "Airflow migrated it. Nothing was changed. Deploy that image again; or, with that image, run `airflow db "
+        "downgrade --to-version <version of this image>` and then roll back. docs/rollback.md has the steps."
+    )
+
+
+def key_fault(rows: Iterable[tuple[str, str]], keys: str, secret: str) -> str | None:
+    """Return the cure when no encrypted value can be read with these keys, None when some or all can.
+
+    One that can be read says that the key is right: the others are older than it, and no reason to stop.
+
+    Args:
+        rows: What it is called, and its encrypted text.
+        keys: The fernet keys, comma-separated, as Airflow takes them.
+        secret: `namespace/name` of the Secret that they come from, for the cure.
+    """
+    from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+    try:
+        fernet = MultiFernet([Fernet(key.strip()) for key in keys.split(",")])
+    except ValueError as error:
+        return f"The fernet-key of Secret {secret} is none ({error}): 32 bytes in url-safe base64."
+    unreadable = []
+    for name, text in rows:
+        try:
+            fernet.decrypt(text.encode())
+        except InvalidToken:
+            unreadable.append(name)
+            continue
+        return None
+    if not unreadable:
+        return None
+    namespace, _, name = secret.partition("/")
+    return (
+        f"The fernet-key of Secret {secret} is not the one with which this database was encrypted: none of "
+        f"{len(unreadable)} values can be read ({', '.join(unreadable[:5])}). Nothing was changed. Put the old key "
+        f"back from your copy: kubectl -n {namespace} patch secret {name} --type=merge "
+        """-p '{"stringData": {"fernet-key": "<the old key>"}}'. If it is lost for good, delete these connections """
+        "and variables from the database and enter them anew: docs/backup.md has the steps."
+    )
 
 
 def fault(connection: "psycopg2.extensions.connection", known: set[str], heads: set[str]) -> str | None:
     """Return what is still missing, None when Airflow may start.
 
     Raises:
-        SystemExit: The database has a revision that this image does not know: it was migrated by a newer one.
+        HopelessError: A newer Airflow migrated the database, or another fernet key encrypted it.
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT to_regclass('alembic_version'), to_regclass('log_template')")
@@ -59,11 +125,12 @@ def fault(connection: "psycopg2.extensions.connection", known: set[str], heads: 
             return "the database has no Airflow tables yet"
         cursor.execute("SELECT version_num FROM alembic_version")
         found = {row[0] for row in cursor.fetchall()}
-        if found - known:
-            raise SystemExit(
-                f"The database has revision {', '.join(sorted(found - known))}, which this image does not know: "
-                "a newer Airflow migrated it. Deploy that image again, or run `airflow db downgrade` with it first."
-            )
+        if hopeless := newer_fault(found, known):
+            raise HopelessError(hopeless)
+        if keys := os.environ.get("AIRFLOW__CORE__FERNET_KEY"):
+            cursor.execute(ENCRYPTED)
+            if hopeless := key_fault(rows_of(cursor), keys, os.environ.get("CRONLIFT_SECRET", "")):
+                raise HopelessError(hopeless)
         if found != heads:
             return f"the database is at {sorted(found)}, this image needs {sorted(heads)}"
         # `airflow db migrate` writes this row last.
@@ -71,39 +138,66 @@ def fault(connection: "psycopg2.extensions.connection", known: set[str], heads: 
         return None if cursor.fetchone()[0] else "the migration is writing its last rows"
 
 
-def look(dsn: str, wanted: tuple[set[str], set[str]] | None) -> str | None:
+def rows_of(cursor: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """Yield a cursor's rows."""
+    yield from cursor
+
+
+def look(wanted: tuple[set[str], set[str]], *, migrated: bool) -> str | None:
     """Connect once and return what is still missing in words, None when nothing is."""
     try:
-        connection = psycopg2.connect(dsn, connect_timeout=5)
+        connection = cronlift_database.connect(timeout_seconds=5)
     except psycopg2.OperationalError as error:
         return str(error).strip()
     try:
-        return fault(connection, *wanted) if wanted else None
+        missing = fault(connection, *wanted)
     except psycopg2.Error as error:
-        return str(error).strip()
+        missing = str(error).strip()
     finally:
         connection.close()
+    return missing if migrated else None
 
 
-def main() -> int:
-    """Wait, saying every 15 s what for; 1 when the time is over."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--migrated", action="store_true", help="also wait for this image's database revision")
-    parser.add_argument("--timeout", type=float, default=900, help="seconds (900)")
-    arguments = parser.parse_args()
-    dsn = re.sub(r"^(postgres(?:ql)?)\+\w+://", r"\1://", os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"])
-    wanted = image_revisions() if arguments.migrated else None
+def refused(missing: str) -> bool:
+    """Tell whether the database answers, and does not let us in."""
+    return "password authentication failed" in missing or ("role " in missing and "does not exist" in missing)
+
+
+def wait(*, migrated: bool, timeout_seconds: float) -> None:
+    """Wait, saying every 15 s what for.
+
+    Raises:
+        HopelessError: Waiting does not help, or the time is over.
+    """
+    wanted = image_revisions()
     start = last_report = time.monotonic()
-    while missing := look(dsn, wanted):
+    while missing := look(wanted, migrated=migrated):
         now = time.monotonic()
-        if now - start > arguments.timeout:
-            print(f"Waited {arguments.timeout:.0f} s for the database: {missing}", file=sys.stderr)
-            return 1
+        if refused(missing) and now - start > REFUSED_SECONDS:
+            raise HopelessError(
+                f"The database refuses the login: {missing} Put the password that it knows into the Secret, or give "
+                "the user the one of the Secret; docs/secrets.md has both commands."
+            )
+        if now - start > timeout_seconds:
+            raise HopelessError(f"Waited {timeout_seconds:.0f} s for the database: {missing}")
         if now - last_report > REPORT_SECONDS:
             print(f"Waiting for the database: {missing}", flush=True)
             last_report = now
         time.sleep(RETRY_SECONDS)
     print(f"Database is ready after {time.monotonic() - start:.1f} s")
+
+
+def main() -> int:
+    """Wait; 1 with the cure when that is in vain."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--migrated", action="store_true", help="also wait for this image's database revision")
+    parser.add_argument("--timeout", type=float, default=900, help="seconds (900)")
+    arguments = parser.parse_args()
+    try:
+        wait(migrated=arguments.migrated, timeout_seconds=arguments.timeout)
+    except HopelessError as error:
+        print(error, file=sys.stderr)
+        return 1
     return 0
 
 

@@ -5,19 +5,25 @@ cronlift.component: a Deployment of Airflow. Scope, a dict:
   values     the component's block of values.yaml (replicas, resources, ...)
   settings   its group in _settings.tpl
   args       the command's words
-  secrets    keys that it needs beside the database ("fernet", "api", "jwt")
+  secrets    keys that it needs beside the database ("fernet", "api", "jwt", "oidc")
   ports      port name -> number
   health     "path" and "port" of an HTTP probe, or "job", Airflow's job type for the heartbeat probe
-  git        true: a git-sync sidecar, and DAGs under /git
+  git        true: git-sync sidecars, and DAGs under /git and /repositories
+  images     true: the list of job images, for those that render manifests
   logs       true: mounts the shared logs volume
   token      true: mounts its account's token, and the kubeconfigs of other clusters
   password   true: an init container writes the login file
-Pods with the shared volume stay on one node unless it is ReadWriteMany.
+Pods with the shared volume stay on one node unless it is ReadWriteMany; with a remote store there is none.
 */}}
 {{- define "cronlift.component" -}}
 {{- $values := .values }}
 {{- $name := printf "%s-%s" (include "cronlift.fullname" .root) .component }}
-{{- $shared := and .logs (ne .root.Values.logs.volume.accessMode "ReadWriteMany") -}}
+{{- $volume := and .logs (not .root.Values.logs.remote.url) }}
+{{- $together := dict }}
+{{- if and $volume (ne .root.Values.logs.volume.accessMode "ReadWriteMany") }}
+  {{- $together = dict "cronlift.dev/logs-volume" (include "cronlift.logs.claimName" .root) }}
+{{- end }}
+{{- $pod := dict "root" .root "component" .component "pod" $values.pod "replicas" $values.replicas "together" $together -}}
 apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -25,6 +31,8 @@ metadata:
 spec:
   replicas: {{ $values.replicas }}
   revisionHistoryLimit: 3
+  # Longer than the startup probe and the wait for a migration together.
+  progressDeadlineSeconds: 1800
   selector:
     matchLabels:
       {{- include "cronlift.selectorLabels" . | nindent 6 }}
@@ -34,43 +42,28 @@ spec:
   template:
     metadata:
       labels:
-        {{- include "cronlift.selectorLabels" . | nindent 8 }}
-        {{- if $shared }}
-        cronlift.dev/logs-volume: {{ include "cronlift.logs.claimName" .root }}
+        {{- include "cronlift.pod.labels" $pod | nindent 8 }}
+        {{- range $key, $value := $together }}
+        {{ $key }}: {{ $value }}
         {{- end }}
       annotations:
         # Only the scripts that this pod runs; its settings are in the template itself.
         checksum/scripts: {{ include "cronlift.component.scripts" . | sha256sum | trunc 16 | quote }}
         kubectl.kubernetes.io/default-container: {{ .component }}
+        {{- with include "cronlift.pod.annotations" $pod }}
+        {{- . | nindent 8 }}
+        {{- end }}
     spec:
-      serviceAccountName: {{ $name }}
-      automountServiceAccountToken: false
-      # Service links would add a dozen variables per Service of the namespace.
-      enableServiceLinks: false
+      {{- include "cronlift.pod.head" $pod | nindent 6 }}
       terminationGracePeriodSeconds: {{ $values.terminationGracePeriodSeconds }}
-      {{- with .root.Values.imagePullSecrets }}
-      imagePullSecrets:
-        {{- toYaml . | nindent 8 }}
-      {{- end }}
-      securityContext:
-        {{- include "cronlift.pod.securityContext" (dict "user" 50000 "group" 0) | nindent 8 }}
-      {{- if $shared }}
-      affinity:
-        podAffinity:
-          requiredDuringSchedulingIgnoredDuringExecution:
-            - topologyKey: kubernetes.io/hostname
-              labelSelector:
-                matchLabels:
-                  cronlift.dev/logs-volume: {{ include "cronlift.logs.claimName" .root }}
-      {{- end }}
       initContainers:
         {{- if .git }}
-        {{- include "cronlift.gitSync.container" .root | nindent 8 }}
+        {{- include "cronlift.gitSync.containers" .root | nindent 8 }}
         {{- end }}
         {{- if .password }}
         {{- include "cronlift.component.password" . | nindent 8 }}
         {{- end }}
-        {{- include "cronlift.wait" (dict "root" .root "migrated" true) | nindent 8 }}
+        {{- include "cronlift.wait" (dict "root" .root "migrated" true "secrets" .secrets) | nindent 8 }}
       containers:
         - name: {{ .component }}
           {{- include "cronlift.container.image" .root.Values.images.airflow | nindent 10 }}
@@ -93,9 +86,13 @@ spec:
           volumeMounts:
             - {name: tmp, mountPath: /tmp}
             - {name: logs, mountPath: /opt/airflow/logs}
-            - {name: scripts, mountPath: /opt/cronlift, readOnly: true}
+            {{- include "cronlift.scripts.mount" .root | nindent 12 }}
+            {{- include "cronlift.database.mounts" .root | nindent 12 }}
             {{- if .git }}
-            - {name: git, mountPath: /git, readOnly: true}
+            {{- include "cronlift.gitSync.mounts" .root | nindent 12 }}
+            {{- end }}
+            {{- if .images }}
+            {{- include "cronlift.jobImages.mount" .root | nindent 12 }}
             {{- end }}
             {{- if .password }}
             - {name: auth, mountPath: /run/auth}
@@ -104,22 +101,25 @@ spec:
             {{- include "cronlift.token.mount" . | nindent 12 }}
             {{- include "cronlift.clusters.mounts" .root | nindent 12 }}
             {{- end }}
+            {{- include "cronlift.extra.mounts" .root | nindent 12 }}
       volumes:
         - name: tmp
           emptyDir: {}
         - name: logs
-          {{- if .logs }}
+          {{- if $volume }}
           persistentVolumeClaim:
             claimName: {{ include "cronlift.logs.claimName" .root }}
           {{- else }}
           emptyDir: {}
           {{- end }}
-        - name: scripts
-          configMap:
-            name: {{ include "cronlift.scripts.fullname" .root }}
+        {{- include "cronlift.scripts.volume" .root | nindent 8 }}
         {{- include "cronlift.keys.volume" .root | nindent 8 }}
+        {{- include "cronlift.database.volumes" .root | nindent 8 }}
         {{- if .git }}
         {{- include "cronlift.gitSync.volumes" .root | nindent 8 }}
+        {{- end }}
+        {{- if .images }}
+        {{- include "cronlift.jobImages.volume" .root | nindent 8 }}
         {{- end }}
         {{- if .password }}
         - name: auth
@@ -135,6 +135,7 @@ spec:
         {{- include "cronlift.token.volume" . | nindent 8 }}
         {{- include "cronlift.clusters.volumes" .root | nindent 8 }}
         {{- end }}
+        {{- include "cronlift.extra.volumes" .root | nindent 8 }}
 {{- end }}
 
 {{/*
@@ -175,7 +176,7 @@ readinessProbe:
   resources:
     {{- include "cronlift.resources.light" . | nindent 4 }}
   volumeMounts:
-    - {name: scripts, mountPath: /opt/cronlift, readOnly: true}
+    {{- include "cronlift.scripts.mount" .root | nindent 4 }}
     - {name: password, mountPath: /run/password, readOnly: true}
     - {name: auth, mountPath: /run/auth}
 {{- end }}
@@ -183,36 +184,28 @@ readinessProbe:
 {{/* cronlift.component.scripts: contents of the scripts that a component runs, for its checksum. Scope: that of cronlift.component. */}}
 {{- define "cronlift.component.scripts" -}}
 {{ .root.Files.Get "files/wait_for_database.py" }}
+{{ .root.Files.Get "files/cronlift_database.py" }}
 {{- if hasKey .health "job" }}{{ .root.Files.Get "files/heartbeat_age.py" }}{{ end }}
 {{- if .password }}{{ .root.Files.Get "files/write_passwords.py" }}{{ end }}
+{{- if has "oidc" .secrets }}{{ .root.Files.Get "files/oidc_login.py" }}{{ end }}
 {{- end }}
 
 {{/*
-cronlift.job: a plain Job whose name ends in the hash of its own Pod: the same settings are the same Job (nothing to
-do), others are a new one. No hook, so that `--wait`, Argo CD and Flux cannot deadlock on it.
-Scope: dict "root" $ "component" "migrate" "pod" the Pod's spec as text.
+cronlift.component.budget: a PodDisruptionBudget, only where one pod can go without all being gone: for a single one
+it would block every drain of its node. Scope: dict "root" $ "component" "scheduler" "values" its block.
 */}}
-{{- define "cronlift.job" -}}
-{{- $hash := printf "%s%s" .pod (.scripts | default "") | sha256sum | trunc 10 -}}
-apiVersion: batch/v1
-kind: Job
-metadata:
-  {{- include "cronlift.metadata" (dict "root" .root "component" .component "name" (printf "%s-%s-%s" (include "cronlift.fullname" .root) .component $hash)) | nindent 2 }}
-spec:
-  backoffLimit: 20
-  template:
-    metadata:
-      labels:
-        {{- include "cronlift.selectorLabels" . | nindent 8 }}
-    spec:
-      {{- .pod | nindent 6 }}
-{{- end }}
-
-{{/* cronlift.serviceAccount: an account without a token in its pods. Scope: dict "root" $ "component" "scheduler". */}}
-{{- define "cronlift.serviceAccount" -}}
-apiVersion: v1
-kind: ServiceAccount
+{{- define "cronlift.component.budget" -}}
+{{- if gt (int .values.replicas) 1 }}
+apiVersion: policy/v1
+kind: PodDisruptionBudget
 metadata:
   {{- include "cronlift.metadata" (dict "root" .root "component" .component "name" (printf "%s-%s" (include "cronlift.fullname" .root) .component)) | nindent 2 }}
-automountServiceAccountToken: false
+spec:
+  maxUnavailable: 1
+  selector:
+    matchLabels:
+      {{- include "cronlift.selectorLabels" . | nindent 6 }}
+  # A pod that is not ready anyway must not hold up a drain.
+  unhealthyPodEvictionPolicy: AlwaysAllow
+{{- end }}
 {{- end }}

@@ -1,20 +1,49 @@
 {{/*
+cronlift.gitSync.repositories: a list of all repositories as YAML, each with what its sidecar needs: `name` of the
+container and volume, `root` of the mount, `port` and `portName` of its metrics. The one of `git` comes first.
+Scope: the root. Trap: a new repository moves the ports of those after it in the alphabet, which restarts the readers,
+as it must.
+*/}}
+{{- define "cronlift.gitSync.repositories" -}}
+{{- $git := .Values.git }}
+{{- $all := list }}
+{{- if $git.url }}
+  {{- $all = append $all (merge (dict "name" "git" "container" "git-sync" "root" "/git" "port" 9301 "portName" "git-metrics") (omit $git "resources")) }}
+{{- end }}
+{{- $number := 1 }}
+{{- range $name, $own := .Values.repositories }}
+  {{- $number = add $number 1 }}
+  {{- $own = merge (deepCopy $own) (dict "auth" (dict "type" "none" "existingSecret" "")) (pick $git "ref" "period" "depth" "syncTimeoutSeconds") }}
+  {{- $place := dict "name" (printf "git-%s" $name) "container" (printf "git-sync-%s" $name) "root" (printf "/repositories/%s" $name) "port" (add 9300 $number) "portName" (printf "git-metrics-%d" $number) }}
+  {{- $all = append $all (merge $place $own) }}
+{{- end }}
+{{- $all | toYaml }}
+{{- end }}
+
+{{/* cronlift.gitSync.containers: the sidecars of all repositories. Scope: the root. Used by dag-processor and scheduler. */}}
+{{- define "cronlift.gitSync.containers" -}}
+{{- range include "cronlift.gitSync.repositories" . | fromYamlArray }}
+{{ include "cronlift.gitSync.container" (dict "root" $ "git" .) }}
+{{- end }}
+{{- end }}
+
+{{/*
 cronlift.gitSync.container: git-sync as a native sidecar (an init container that stays): the pod's main container
-starts after the first sync. Scope: the root. Used by dag-processor and scheduler, which read DAG files.
+starts after the first sync. Scope: dict "root" $ "git" one of cronlift.gitSync.repositories.
 Flags rather than variables: git-sync ignores a misspelt variable and refuses a misspelt flag.
 Trap: with --depth=1 a fetch that is killed in the middle makes git-sync wipe the tree that it has published;
 with the whole history (git.depth 0) it keeps it, which is why that is the default.
 */}}
 {{- define "cronlift.gitSync.container" -}}
-{{- $git := .Values.git -}}
-- name: git-sync
-  {{- include "cronlift.container.image" .Values.images.gitSync | nindent 2 }}
+{{- $git := .git -}}
+- name: {{ $git.container }}
+  {{- include "cronlift.container.image" .root.Values.images.gitSync | nindent 2 }}
   restartPolicy: Always
   args:
     - --repo={{ $git.url }}
     - --ref={{ $git.ref }}
     - --depth={{ $git.depth }}
-    - --root=/git
+    - --root={{ $git.root }}
     - --link=current
     - --period={{ $git.period }}
     - --init-period=2s
@@ -23,7 +52,7 @@ with the whole history (git.depth 0) it keeps it, which is why that is the defau
     - --sync-timeout={{ $git.syncTimeoutSeconds }}s
     - --stale-worktree-timeout=6h
     - --submodules=off
-    - --http-bind=:9301
+    - --http-bind=:{{ $git.port }}
     - --http-metrics
     # A stalled https connection outlives --sync-timeout; git itself ends it.
     - --git-config=http.lowSpeedLimit:100,http.lowSpeedTime:8
@@ -45,44 +74,66 @@ with the whole history (git.depth 0) it keeps it, which is why that is the defau
         secretKeyRef: {name: {{ $git.auth.existingSecret }}, key: username}
     {{- end }}
   ports:
-    - {name: git-metrics, containerPort: 9301}
+    - {name: {{ $git.portName }}, containerPort: {{ $git.port }}}
   # Longer than all first tries together (60 x (sync timeout + 2 s)), so that git-sync itself says what is wrong.
   startupProbe:
-    httpGet: {path: /, port: git-metrics}
+    httpGet: {path: /, port: {{ $git.portName }}}
     periodSeconds: 1
     timeoutSeconds: 3
     failureThreshold: {{ mul 60 (add $git.syncTimeoutSeconds 5) }}
   securityContext:
+    {{- if not .root.Values.openshift.enabled }}
     runAsUser: 65533
     runAsGroup: 65533
+    {{- end }}
     {{- include "cronlift.container.securityContext" . | nindent 4 }}
   resources:
-    {{- toYaml $git.resources | nindent 4 }}
+    {{- toYaml .root.Values.git.resources | nindent 4 }}
   volumeMounts:
-    - {name: git, mountPath: /git}
-    - {name: git-tmp, mountPath: /tmp}
+    - {name: {{ $git.name }}, mountPath: {{ $git.root }}}
+    - {name: {{ $git.name }}-tmp, mountPath: /tmp}
     {{- if ne $git.auth.type "none" }}
-    - {name: git-secret, mountPath: /etc/git-secret, readOnly: true}
+    - {name: {{ $git.name }}-secret, mountPath: /etc/git-secret, readOnly: true}
     {{- end }}
 {{- end }}
 
-{{/* cronlift.gitSync.volumes: its volumes; no sizeLimit, which would evict the whole pod. Scope: the root. */}}
-{{- define "cronlift.gitSync.volumes" -}}
-- name: git
-  emptyDir: {}
-- name: git-tmp
-  emptyDir: {}
-{{- if ne .Values.git.auth.type "none" }}
-- name: git-secret
-  secret:
-    secretName: {{ .Values.git.auth.existingSecret }}
-    defaultMode: 0400
+{{/* cronlift.gitSync.mounts: the trees, for the container that reads them. Scope: the root. */}}
+{{- define "cronlift.gitSync.mounts" -}}
+{{- range include "cronlift.gitSync.repositories" . | fromYamlArray }}
+- {name: {{ .name }}, mountPath: {{ .root }}, readOnly: true}
 {{- end }}
 {{- end }}
 
-{{/* cronlift.gitSync.port: the port of git.url, for the NetworkPolicy. Scope: the root. */}}
+{{/* cronlift.gitSync.volumes: their volumes; no sizeLimit, which would evict the whole pod. Scope: the root. */}}
+{{- define "cronlift.gitSync.volumes" -}}
+{{- range include "cronlift.gitSync.repositories" . | fromYamlArray }}
+- name: {{ .name }}
+  emptyDir: {}
+- name: {{ .name }}-tmp
+  emptyDir: {}
+{{- if ne .auth.type "none" }}
+- name: {{ .name }}-secret
+  secret:
+    secretName: {{ .auth.existingSecret }}
+    defaultMode: {{ ternary "0440" "0400" $.Values.openshift.enabled }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* cronlift.gitSync.egress: the ports of all repositories' URLs, each once, for the NetworkPolicies. Scope: the root. */}}
+{{- define "cronlift.gitSync.egress" -}}
+{{- $ports := list }}
+{{- range include "cronlift.gitSync.repositories" . | fromYamlArray }}
+  {{- $ports = append $ports (include "cronlift.gitSync.port" .url) }}
+{{- end }}
+{{- range $ports | uniq | sortAlpha }}
+- ports: [{port: {{ . }}}]
+{{- end }}
+{{- end }}
+
+{{/* cronlift.gitSync.port: the port of a git URL. Scope: the URL. */}}
 {{- define "cronlift.gitSync.port" -}}
-{{- $url := .Values.git.url }}
+{{- $url := . }}
 {{- $default := 22 }}
 {{- if hasPrefix "https://" $url }}{{ $default = 443 }}{{ else if hasPrefix "http://" $url }}{{ $default = 80 }}{{ else if hasPrefix "git://" $url }}{{ $default = 9418 }}{{ end }}
 {{- if contains "://" $url }}{{ regexFind ":[0-9]+$" (urlParse $url).host | trimPrefix ":" | default ($default | toString) }}{{ else }}22{{ end }}

@@ -18,6 +18,9 @@
 {{- define "cronlift.bootstrap.fullname" -}}{{ include "cronlift.fullname" . }}-bootstrap{{- end }}
 {{- define "cronlift.postgres.fullname" -}}{{ include "cronlift.fullname" . }}-postgres{{- end }}
 {{- define "cronlift.scripts.fullname" -}}{{ include "cronlift.fullname" . }}-scripts{{- end }}
+{{- define "cronlift.dbClean.fullname" -}}{{ include "cronlift.fullname" . }}-db-clean{{- end }}
+{{- define "cronlift.metrics.fullname" -}}{{ include "cronlift.fullname" . }}-metrics{{- end }}
+{{- define "cronlift.jobImages.fullname" -}}{{ include "cronlift.fullname" . }}-job-images{{- end }}
 {{- define "cronlift.test.fullname" -}}{{ include "cronlift.fullname" . }}-test{{- end }}
 
 {{/* cronlift.secret.name: the Secret that holds the keys: yours, or the one that the bootstrap Job fills. */}}

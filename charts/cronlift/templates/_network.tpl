@@ -24,7 +24,11 @@ spec:
     - {{- include "cronlift.network.peer" (dict "root" . "component" "postgres") | nindent 6 }}
   ports: [{port: 5432}]
 {{- else }}
-- ports: [{port: {{ .Values.database.port }}}]
+- ports:
+    - {port: {{ .Values.database.port }}}
+    {{- if and .Values.database.pgbouncer.enabled (ne (int .Values.database.port) (int .Values.database.pgbouncer.directPort)) }}
+    - {port: {{ .Values.database.pgbouncer.directPort }}}
+    {{- end }}
 {{- end }}
 {{- end }}
 
@@ -40,5 +44,22 @@ spec:
 {{- define "cronlift.network.extra" -}}
 {{- with .Values.networkPolicy.extraEgress }}
 {{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* cronlift.network.remoteLogs: egress to the store of task logs, which may be anywhere. Scope: the root. */}}
+{{- define "cronlift.network.remoteLogs" -}}
+{{- if .Values.logs.remote.url }}
+- ports: [{port: 443}]
+{{- end }}
+{{- end }}
+
+{{/* cronlift.network.gitMetrics: ingress to the sidecars' metrics, when something scrapes them. Scope: the root. */}}
+{{- define "cronlift.network.gitMetrics" -}}
+{{- if .Values.metrics.serviceMonitor.enabled }}
+- ports:
+    {{- range include "cronlift.gitSync.repositories" . | fromYamlArray }}
+    - {port: {{ .port }}}
+    {{- end }}
 {{- end }}
 {{- end }}

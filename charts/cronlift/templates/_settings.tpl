@@ -5,7 +5,9 @@ Scope: the root. Trap: a bundle that vanishes from this list makes its DAGs stal
 {{- define "cronlift.bundles" -}}
 {{- $bundles := list }}
 {{- range $team, $settings := .Values.teams }}
-  {{- $kwargs := dict "path" (printf "/git/current/%s" $settings.path) "refresh_interval" $.Values.dagProcessor.refreshIntervalSeconds }}
+  {{- $root := ternary (printf "/repositories/%s/current" $settings.repo) "/git/current" (not (empty $settings.repo)) }}
+  {{- $path := ternary $root (printf "%s/%s" $root $settings.path) (eq $settings.path ".") }}
+  {{- $kwargs := dict "path" $path "refresh_interval" $.Values.dagProcessor.refreshIntervalSeconds }}
   {{- $bundles = append $bundles (dict "name" $team "classpath" "airflow.dag_processing.bundles.local.LocalDagBundle" "kwargs" $kwargs) }}
 {{- end }}
 {{- $bundles | toJson }}
@@ -50,9 +52,21 @@ AIRFLOW__LOGGING__COLORED_CONSOLE_LOG: "False"
 {{- with .Values.apiServer.baseUrl }}
 AIRFLOW__API__BASE_URL: {{ . }}
 {{- end }}
+{{- if eq .Values.auth.manager "oidc" }}
+AIRFLOW__CORE__AUTH_MANAGER: airflow.providers.fab.auth_manager.fab_auth_manager.FabAuthManager
+{{- end }}
+{{- with .Values.logs.remote }}
+{{- if .url }}
+AIRFLOW__LOGGING__REMOTE_LOGGING: "True"
+AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER: {{ .url }}
+AIRFLOW__LOGGING__DELETE_LOCAL_LOGS: "True"
+{{- with .connectionId }}
+AIRFLOW__LOGGING__REMOTE_LOG_CONN_ID: {{ . }}
+{{- end }}
+{{- end }}
+{{- end }}
 CRONLIFT_DEPLOYMENT: {{ .Release.Namespace }}/{{ .Release.Name }}
 CRONLIFT_TEAMS: {{ include "cronlift.teams.json" . | quote }}
-CRONLIFT_JOB_IMAGES: {{ .Values.jobImages | toJson | quote }}
 CRONLIFT_CLUSTERS: {{ include "cronlift.clusters.json" . | quote }}
 CRONLIFT_LINKS: {{ include "cronlift.links.json" . | quote }}
 {{- end }}
@@ -67,12 +81,18 @@ AIRFLOW__{{ $section | upper }}__{{ $option | upper }}: {{ $value | toString | q
 {{- end }}
 
 {{- define "cronlift.settings.apiServer" -}}
-AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS: {{ .Values.admin.username }}:admin
 AIRFLOW__API__WORKERS: {{ .Values.apiServer.workers | quote }}
+{{- if eq .Values.auth.manager "simple" }}
+AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS: {{ .Values.admin.username }}:admin
 AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE: /run/auth/passwords.json
+{{- else }}
+AIRFLOW__FAB__CONFIG_FILE: /opt/cronlift/oidc_login.py
+CRONLIFT_OIDC: {{ omit .Values.auth.oidc "existingSecret" | toJson | quote }}
+{{- end }}
 {{- end }}
 
 {{- define "cronlift.settings.scheduler" -}}
+CRONLIFT_JOB_IMAGES_FILE: /etc/cronlift/job-images/images.json
 AIRFLOW__CORE__PARALLELISM: {{ .Values.scheduler.parallelism | quote }}
 AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK: "True"
 {{- /* A run waits half of it on average until the scheduler sees it. */}}
@@ -81,6 +101,7 @@ AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST: {{ include "cronlift.bundles" . 
 {{- end }}
 
 {{- define "cronlift.settings.dagProcessor" -}}
+CRONLIFT_JOB_IMAGES_FILE: /etc/cronlift/job-images/images.json
 AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST: {{ include "cronlift.bundles" . | quote }}
 AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL: "1"
 # A changed file is parsed at once whatever this says; it is how often unchanged ones are parsed again.
@@ -94,8 +115,22 @@ AIRFLOW__LOGGING__DAG_PROCESSOR_LOG_TARGET: stdout
 {{- end }}
 
 {{- define "cronlift.settings.triggerer" -}}
+CRONLIFT_JOB_IMAGES_FILE: /etc/cronlift/job-images/images.json
 AIRFLOW__TRIGGERER__CAPACITY: {{ .Values.triggerer.capacity | quote }}
 {{- end }}
 
-{{- define "cronlift.settings.migrate" -}}{{- end }}
+{{- define "cronlift.settings.migrate" -}}
+{{- $pools := dict }}
+{{- range $team, $settings := .Values.teams }}
+  {{- with $settings.pool }}
+    {{- /* A task whose Job runs is deferred: without these the pool would bound nothing. */}}
+    {{- $_ := set $pools $team (dict "slots" .slots "description" (printf "Jobs of team %s" $team) "include_deferred" true) }}
+  {{- end }}
+{{- end }}
+{{- with $pools }}
+CRONLIFT_POOLS: {{ . | toJson | quote }}
+{{- end }}
+{{- end }}
+
+{{- define "cronlift.settings.dbClean" -}}{{- end }}
 {{- define "cronlift.settings.sweep" -}}{{- end }}

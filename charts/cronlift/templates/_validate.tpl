@@ -1,8 +1,19 @@
 {{/*
-cronlift.validate: combinations that the schema cannot see. Collects all faults and fails once; each names its key
-and the cure. Scope: the root. Called by templates/validate.yaml.
+cronlift.validate: combinations that the schema cannot see. Collects the faults of all parts and fails once; each names
+its key and the cure. Scope: the root. Called by templates/validate.yaml.
+Each part below returns a YAML list of texts; scope of all: the root.
 */}}
 {{- define "cronlift.validate" -}}
+{{- $faults := list }}
+{{- range list "images" "git" "database" "access" "logs" "metrics" "teams" "config" }}
+  {{- $faults = concat $faults (include (printf "cronlift.validate.%s" .) $ | fromYamlArray) }}
+{{- end }}
+{{- if $faults }}
+  {{- fail (printf "\n\n%d fault(s) in the values:\n- %s\n" (len $faults) (join "\n- " $faults)) }}
+{{- end }}
+{{- end }}
+
+{{- define "cronlift.validate.images" -}}
 {{- $faults := list }}
 {{- if not .Values.images.airflow.repository }}
   {{- $faults = append $faults "images.airflow.repository is empty: name the registry and repository to which you pushed this repo's images/airflow." }}
@@ -15,35 +26,149 @@ and the cure. Scope: the root. Called by templates/validate.yaml.
     {{- $faults = append $faults (printf "images.%s.tag is latest, which changes under you: give a version or a digest." $name) }}
   {{- end }}
 {{- end }}
-{{- if not .Values.git.url }}
+{{- if hasSuffix ":latest" .Values.canary.image }}
+  {{- $faults = append $faults "canary.image is latest, which changes under you: give a version or a digest." }}
+{{- end }}
+{{- $faults | toYaml }}
+{{- end }}
+
+{{- define "cronlift.validate.git" -}}
+{{- $faults := list }}
+{{- $needed := not .Values.teams }}
+{{- range .Values.teams }}
+  {{- if not .repo }}{{ $needed = true }}{{ end }}
+{{- end }}
+{{- if and $needed (not .Values.git.url) }}
   {{- $faults = append $faults "git.url is empty: give the repository that holds the DAG folders, for example https://git.example.com/platform/cronlift.git." }}
 {{- end }}
-{{- if contains "@" (regexFind "^https?://[^/]*" .Values.git.url) }}
-  {{- $faults = append $faults "git.url holds credentials: put them into a Secret and name it in git.auth.existingSecret." }}
+{{- $all := dict "git" .Values.git }}
+{{- range $name, $own := .Values.repositories }}
+  {{- $_ := set $all (printf "repositories.%s" $name) $own }}
 {{- end }}
-{{- if and (ne .Values.git.auth.type "none") (not .Values.git.auth.existingSecret) }}
-  {{- $faults = append $faults (printf "git.auth.existingSecret is empty although git.auth.type is %s: name the Secret (ssh: keys ssh and known_hosts; https: username and password)." .Values.git.auth.type) }}
-{{- end }}
-{{- if and (eq .Values.git.auth.type "none") .Values.git.auth.existingSecret }}
-  {{- $faults = append $faults "git.auth.existingSecret is set but git.auth.type is none: set the type to ssh or https." }}
-{{- end }}
-{{- if and (not .Values.postgres.enabled) (not .Values.database.existingSecret) }}
-  {{- $faults = append $faults "postgres.enabled is false and database.existingSecret is empty: name the Secret whose key (database.key) is the connection URL of your database." }}
-{{- end }}
-{{- if and .Values.postgres.enabled .Values.database.existingSecret }}
-  {{- $faults = append $faults "database.existingSecret is set but postgres.enabled is true: set postgres.enabled=false to use your database." }}
-{{- end }}
-{{- if ne .Values.logs.volume.accessMode "ReadWriteMany" }}
-  {{- range $key, $block := dict "apiServer" .Values.apiServer "scheduler" .Values.scheduler "triggerer" .Values.triggerer }}
-    {{- if gt (int $block.replicas) 1 }}
-      {{- $faults = append $faults (printf "%s.replicas is %d, but the logs volume can be used on one node only: set logs.volume.accessMode=ReadWriteMany (with a storage class that has it) or replicas to 1." $key (int $block.replicas)) }}
-    {{- end }}
+{{- range $key, $git := $all }}
+  {{- $auth := $git.auth | default dict }}
+  {{- $type := $auth.type | default "none" }}
+  {{- if contains "@" (regexFind "^https?://[^/]*" $git.url) }}
+    {{- $faults = append $faults (printf "%s.url holds credentials: put them into a Secret and name it in %s.auth.existingSecret." $key $key) }}
+  {{- end }}
+  {{- if and (ne $type "none") (not $auth.existingSecret) }}
+    {{- $faults = append $faults (printf "%s.auth.existingSecret is empty although %s.auth.type is %s: name the Secret (ssh: keys ssh and known_hosts; https: username and password)." $key $key $type) }}
+  {{- end }}
+  {{- if and (eq $type "none") $auth.existingSecret }}
+    {{- $faults = append $faults (printf "%s.auth.existingSecret is set but %s.auth.type is none: set the type to ssh or https." $key $key) }}
+  {{- end }}
+  {{- if and $.Values.openshift.enabled (eq $type "ssh") }}
+    {{- $faults = append $faults (printf "%s.auth.type is ssh, but ssh refuses the users that OpenShift makes up: use https with a token." $key) }}
   {{- end }}
 {{- end }}
+{{- $faults | toYaml }}
+{{- end }}
+
+{{- define "cronlift.validate.database" -}}
+{{- $faults := list }}
+{{- $database := .Values.database }}
+{{- if .Values.postgres.enabled }}
+  {{- range $key, $value := dict "existingSecret" $database.existingSecret "host" $database.host "tls.caSecret" $database.tls.caSecret }}
+    {{- if $value }}
+      {{- $faults = append $faults (printf "database.%s is set but postgres.enabled is true: set postgres.enabled=false to use your database." $key) }}
+    {{- end }}
+  {{- end }}
+  {{- if ne $database.tls.mode "prefer" }}
+    {{- $faults = append $faults "database.tls.mode is set but postgres.enabled is true: set postgres.enabled=false to use your database." }}
+  {{- end }}
+  {{- if $database.pgbouncer.enabled }}
+    {{- $faults = append $faults "database.pgbouncer.enabled is true but postgres.enabled is true too: set postgres.enabled=false to use your database." }}
+  {{- end }}
+{{- else }}
+  {{- if not $database.existingSecret }}
+    {{- $faults = append $faults "postgres.enabled is false and database.existingSecret is empty: name the Secret with user and password (then give database.host), or whose key database.key is the connection URL of your database." }}
+  {{- end }}
+  {{- if and (hasPrefix "verify-" $database.tls.mode) (not $database.tls.caSecret) }}
+    {{- $faults = append $faults (printf "database.tls.caSecret is empty although database.tls.mode is %s: name the Secret with the certificate of the CA." $database.tls.mode) }}
+  {{- end }}
+  {{- if and $database.tls.caSecret (not (hasPrefix "verify-" $database.tls.mode)) }}
+    {{- $faults = append $faults (printf "database.tls.caSecret is set but database.tls.mode is %s, which verifies nothing: set it to verify-full." $database.tls.mode) }}
+  {{- end }}
+  {{- if and $database.pgbouncer.enabled (not $database.host) }}
+    {{- $faults = append $faults "database.pgbouncer.enabled needs database.host: the migration goes to another host than the one of a URL." }}
+  {{- end }}
+  {{- if and $database.pgbouncer.enabled (not $database.pgbouncer.directHost) }}
+    {{- $faults = append $faults "database.pgbouncer.directHost is empty: name PostgreSQL itself; the lock of a migration does not survive PgBouncer's transaction mode." }}
+  {{- end }}
+{{- end }}
+{{- $faults | toYaml }}
+{{- end }}
+
+{{- define "cronlift.validate.access" -}}
+{{- $faults := list }}
 {{- if and .Values.apiServer.service.nodePort (ne .Values.apiServer.service.type "NodePort") }}
   {{- $faults = append $faults (printf "apiServer.service.nodePort is set but the type is %s: set apiServer.service.type=NodePort or leave the port out." .Values.apiServer.service.type) }}
 {{- end }}
+{{- range $key := list "ingress" "httpRoute" }}
+  {{- if and (get $.Values $key).enabled (not $.Values.apiServer.baseUrl) }}
+    {{- $faults = append $faults (printf "%s.enabled is true but apiServer.baseUrl is empty: give the URL that people use, for example https://airflow.example.com; host and path come from it." $key) }}
+  {{- end }}
+{{- end }}
+{{- if and .Values.httpRoute.enabled (not .Values.httpRoute.parentRefs) }}
+  {{- $faults = append $faults "httpRoute.parentRefs is empty: name the Gateway, for example [{name: public, namespace: gateways}]." }}
+{{- end }}
+{{- $oidc := .Values.auth.oidc }}
+{{- if eq .Values.auth.manager "oidc" }}
+  {{- range $key, $what := dict "issuer" "give your provider's issuer URL" "existingSecret" "name the Secret with client-id, client-secret and session-key" }}
+    {{- if not (get $oidc $key) }}
+      {{- $faults = append $faults (printf "auth.oidc.%s is empty although auth.manager is oidc: %s." $key $what) }}
+    {{- end }}
+  {{- end }}
+  {{- if not (or $oidc.roles $oidc.defaultRole) }}
+    {{- $faults = append $faults "auth.oidc.roles and auth.oidc.defaultRole are empty, so nobody could log in: map a group, for example {airflow-admins: Admin}." }}
+  {{- end }}
+  {{- if not .Values.apiServer.baseUrl }}
+    {{- $faults = append $faults "auth.manager is oidc but apiServer.baseUrl is empty: the provider sends people back to it." }}
+  {{- end }}
+{{- else if $oidc.issuer }}
+  {{- $faults = append $faults "auth.oidc.issuer is set but auth.manager is simple: set auth.manager=oidc." }}
+{{- end }}
+{{- $faults | toYaml }}
+{{- end }}
+
+{{- define "cronlift.validate.logs" -}}
+{{- $faults := list }}
+{{- $remote := .Values.logs.remote }}
+{{- if and (not $remote.url) (ne .Values.logs.volume.accessMode "ReadWriteMany") }}
+  {{- range $key, $block := dict "apiServer" .Values.apiServer "scheduler" .Values.scheduler "triggerer" .Values.triggerer }}
+    {{- if gt (int $block.replicas) 1 }}
+      {{- $faults = append $faults (printf "%s.replicas is %d, but the logs volume can be used on one node only: set logs.remote.url, or logs.volume.accessMode=ReadWriteMany (with a storage class that has it), or replicas to 1." $key (int $block.replicas)) }}
+    {{- end }}
+  {{- end }}
+{{- end }}
+{{- if and $remote.existingSecret (not $remote.connectionId) }}
+  {{- $faults = append $faults "logs.remote.existingSecret is set but logs.remote.connectionId is empty: name the connection that it holds, for example logs." }}
+{{- end }}
+{{- if and $remote.connectionId (not $remote.url) }}
+  {{- $faults = append $faults "logs.remote.connectionId is set but logs.remote.url is empty: give the place, for example s3://bucket/prefix." }}
+{{- end }}
+{{- if and $remote.url .Values.logs.volume.existingClaim }}
+  {{- $faults = append $faults "logs.volume.existingClaim is set but logs.remote.url is too: task logs go to one of them; empty the other." }}
+{{- end }}
+{{- $faults | toYaml }}
+{{- end }}
+
+{{- define "cronlift.validate.metrics" -}}
+{{- $faults := list }}
+{{- if not .Values.metrics.enabled }}
+  {{- range $key := list "serviceMonitor" "prometheusRule" "alertmanagerConfig" "dashboard" }}
+    {{- if (get $.Values.metrics $key).enabled }}
+      {{- $faults = append $faults (printf "metrics.%s.enabled is true but metrics.enabled is false: set metrics.enabled=true, it is about these metrics." $key) }}
+    {{- end }}
+  {{- end }}
+{{- end }}
+{{- $faults | toYaml }}
+{{- end }}
+
+{{- define "cronlift.validate.teams" -}}
+{{- $faults := list }}
 {{- $namespaces := dict }}
+{{- $folders := dict }}
 {{- range $team, $settings := .Values.teams }}
   {{- if eq $settings.namespace $.Release.Namespace }}
     {{- $faults = append $faults (printf "teams.%s.namespace is the release's own (%s): a team's Jobs need a namespace of their own." $team $settings.namespace) }}
@@ -52,15 +177,48 @@ and the cure. Scope: the root. Called by templates/validate.yaml.
     {{- $faults = append $faults (printf "teams.%s.namespace is also that of team %s: give each team its own." $team .) }}
   {{- end }}
   {{- $_ := set $namespaces $settings.namespace $team }}
+  {{- if and $settings.repo (not (hasKey $.Values.repositories $settings.repo)) }}
+    {{- $faults = append $faults (printf "teams.%s.repo is %s, which is not in repositories: add it there with its url." $team $settings.repo) }}
+  {{- end }}
+  {{- $folder := printf "%s of %s" $settings.path ($settings.repo | default "git") }}
+  {{- with get $folders $folder }}
+    {{- $faults = append $faults (printf "teams.%s.path is also that of team %s (%s): give each team its own folder." $team . $folder) }}
+  {{- end }}
+  {{- $_ := set $folders $folder $team }}
 {{- end }}
+{{- $faults | toYaml }}
+{{- end }}
+
+{{- define "cronlift.validate.config" -}}
+{{- $faults := list }}
+{{- $owned := list "sql_alchemy_conn" "sql_alchemy_conn_cmd" "sql_alchemy_conn_secret" "sql_alchemy_conn_async" "fernet_key" "secret_key" "jwt_secret" "dag_bundle_config_list" "simple_auth_manager_passwords_file" "hostname_callable" }}
 {{- range $section, $options := .Values.config }}
-  {{- range $option := list "sql_alchemy_conn" "fernet_key" "secret_key" "jwt_secret" "dag_bundle_config_list" "simple_auth_manager_passwords_file" }}
+  {{- range $option := $owned }}
     {{- if hasKey $options $option }}
       {{- $faults = append $faults (printf "config.%s.%s belongs to the chart: secrets come from secrets.existingSecret or database.existingSecret, bundles from teams." $section $option) }}
     {{- end }}
   {{- end }}
 {{- end }}
-{{- if $faults }}
-  {{- fail (printf "\n\n%d fault(s) in the values:\n- %s\n" (len $faults) (join "\n- " $faults)) }}
+{{- with get (get .Values.config "core" | default dict) "executor" }}
+  {{- if ne . "LocalExecutor" }}
+    {{- $faults = append $faults (printf "config.core.executor is %s: the chart runs LocalExecutor, and Jobs need none; leave it out." .) }}
+  {{- end }}
 {{- end }}
+{{- if and (get (get .Values.config "core" | default dict) "auth_manager") (eq .Values.auth.manager "oidc") }}
+  {{- $faults = append $faults "config.core.auth_manager is set but auth.manager is oidc, which sets it: leave one out." }}
+{{- end }}
+{{- $names := list }}
+{{- range .Values.extra.env }}
+  {{- $name := .name }}
+  {{- if has $name $names }}
+    {{- $faults = append $faults (printf "extra.env has %s twice: leave one out." $name) }}
+  {{- end }}
+  {{- $names = append $names $name }}
+  {{- range $option := $owned }}
+    {{- if hasSuffix (printf "__%s" (upper $option)) $name }}
+      {{- $faults = append $faults (printf "extra.env: %s belongs to the chart: secrets come from secrets.existingSecret or database.existingSecret, bundles from teams." $name) }}
+    {{- end }}
+  {{- end }}
+{{- end }}
+{{- $faults | toYaml }}
 {{- end }}

@@ -2,7 +2,9 @@
 
 CRONLIFT_DEPLOYMENT   `<namespace>/<release>`; part of every Job's identity
 CRONLIFT_TEAMS        JSON: {"demo": {"namespace": "team-demo", "serviceAccount": "cronlift-job"}}
-CRONLIFT_JOB_IMAGES   JSON: {"legacy": "registry.example/legacy:1.4"}
+CRONLIFT_JOB_IMAGES_FILE  a file with JSON: {"legacy": "registry.example/legacy:1.4"}. A file, because Kubernetes shows
+                      a new list to running Pods; read anew each time. CRONLIFT_JOB_IMAGES, the JSON itself, is for
+                      laptops and tests, and wins.
 CRONLIFT_CLUSTERS     JSON: {"gpu": {"kubeconfig": "/etc/cronlift/clusters/gpu/kubeconfig", "context": ""}}; optional
 CRONLIFT_LINKS        JSON: {"job": "https://headlamp.example/c/main/jobs/{namespace}/{job}"}; optional, see links.py
 """
@@ -11,6 +13,7 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from cronlift.errors import SettingsError, TeamError
@@ -19,6 +22,7 @@ from cronlift.job.naming import LAUNCHER_ACCOUNT
 DEPLOYMENT_VARIABLE = "CRONLIFT_DEPLOYMENT"
 TEAMS_VARIABLE = "CRONLIFT_TEAMS"
 IMAGES_VARIABLE = "CRONLIFT_JOB_IMAGES"
+IMAGES_FILE_VARIABLE = "CRONLIFT_JOB_IMAGES_FILE"
 CLUSTERS_VARIABLE = "CRONLIFT_CLUSTERS"
 LINKS_VARIABLE = "CRONLIFT_LINKS"
 TEAM_SEPARATOR = "__"
@@ -89,9 +93,15 @@ def read_images(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return the deployment's job images by name.
 
     Raises:
-        SettingsError: The variable is not set, no JSON, or a value is no string.
+        SettingsError: Neither variable is set, the file cannot be read, it is no JSON, or a value is no string.
     """
     example = '{"legacy": "registry.example/legacy:1.4"}'
+    path = environment.get(IMAGES_FILE_VARIABLE, "").strip()
+    if path and not environment.get(IMAGES_VARIABLE, "").strip():
+        try:
+            environment = {IMAGES_VARIABLE: Path(path).read_text()}
+        except OSError as error:
+            raise SettingsError(f"{IMAGES_FILE_VARIABLE} names {path}, which cannot be read: {error}") from error
     images = _read_json(IMAGES_VARIABLE, example, environment)
     for name, reference in images.items():
         if not isinstance(reference, str) or not reference:
@@ -134,7 +144,7 @@ def read_links(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
 
 def has_images(environment: Mapping[str, str] = os.environ) -> bool:
     """Tell whether the deployment's images are known here; they are not on a laptop."""
-    return bool(environment.get(IMAGES_VARIABLE, "").strip())
+    return any(environment.get(name, "").strip() for name in (IMAGES_VARIABLE, IMAGES_FILE_VARIABLE))
 
 
 def has_teams(environment: Mapping[str, str] = os.environ) -> bool:

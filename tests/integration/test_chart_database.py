@@ -1,0 +1,167 @@
+"""The chart's programs and Airflow itself against a real PostgreSQL: by parts, over verified TLS, as in the pods."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from ci.paths import ROOT
+from tests.integration.own_postgres import Server, running
+
+SCRIPTS = ROOT / "charts/cronlift/files"
+KEY = Fernet.generate_key().decode()
+ASK_BY_BOTH_DRIVERS = """
+import asyncio
+from airflow import settings
+from sqlalchemy import text
+with settings.Session() as session:
+    print("sync", session.scalar(text("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")))
+async def ask():
+    async with settings.AsyncSession() as session:
+        print("async", await session.scalar(text("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")))
+asyncio.run(ask())
+"""
+ADD_A_CONNECTION = """
+from airflow import settings
+from airflow.models import Connection, Variable
+with settings.Session() as session:
+    session.add(Connection(conn_id="ledger", conn_type="http", password="secret"))
+    session.commit()
+"""
+
+
+class Pods:
+    """Runs what the pods of a release run, with what the chart gives them."""
+
+    def __init__(self, server: Server, home: Path) -> None:
+        self.server = server
+        self.base = {
+            **{key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW__")},
+            "AIRFLOW_HOME": str(home),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__FERNET_KEY": KEY,
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD": f"python {SCRIPTS / 'cronlift_database.py'}",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS": "cronlift_database.SYNC_ARGUMENTS",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS_ASYNC": "cronlift_database.ASYNC_ARGUMENTS",
+            "PYTHONPATH": str(SCRIPTS),
+            "CRONLIFT_SECRET": "cronlift/cronlift-secrets",
+            "CRONLIFT_POOLS": '{"billing": {"slots": 8, "description": "x", "include_deferred": true}}',
+        }
+
+    def run(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run a program; `more` are further variables, or parts of the database in capitals."""
+        parts = {key: value for key, value in more.items() if key in ("PASSWORD", "TLS", "CA", "PGBOUNCER", "HOST")}
+        environment = {
+            **self.base,
+            **self.server.variables(**parts),
+            **{k: v for k, v in more.items() if k not in parts},
+        }
+        return subprocess.run(words, env=environment, capture_output=True, text=True, check=False, timeout=300)
+
+    def script(self, name: str, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run one of the chart's scripts."""
+        return self.run("python", str(SCRIPTS / f"{name}.py"), *words, **more)
+
+
+@pytest.fixture(scope="module")
+def pods():
+    """Return pods with a migrated database."""
+    # Not pytest's own folder: PostgreSQL's user must be able to enter it.
+    with tempfile.TemporaryDirectory(prefix="cronlift-postgres-") as folder, running(Path(folder)) as server:
+        Path(folder).chmod(0o755)
+        home = Path(folder, "home")
+        home.mkdir()
+        found = Pods(server, home)
+        before = found.script("wait_for_database", "--migrated", "--timeout=1")
+        assert (before.returncode, "no Airflow tables yet" in before.stderr) == (1, True), before.stderr
+        done = found.script("migrate")
+        assert done.returncode == 0, done.stdout + done.stderr
+        yield found
+
+
+def test_both_drivers_of_airflow_come_in_by_tls_with_an_awkward_password(pods):
+    done = pods.run("python", "-c", ASK_BY_BOTH_DRIVERS)
+    assert done.stdout.splitlines()[-2:] == ["sync True", "async True"], done.stderr
+
+
+def test_both_drivers_work_as_behind_pgbouncer(pods):
+    done = pods.run("python", "-c", ASK_BY_BOTH_DRIVERS, PGBOUNCER="true")
+    assert done.stdout.splitlines()[-2:] == ["sync True", "async True"], done.stderr
+
+
+def test_a_server_of_another_authority_is_not_talked_to(pods):
+    done = pods.script("wait_for_database", "--timeout=1", CA="/etc/ssl/certs/ca-certificates.crt")
+    assert done.returncode == 1
+    assert "certificate verify failed" in done.stderr
+
+
+def test_a_migrated_database_lets_airflow_start_and_a_second_migration_does_no_harm(pods):
+    assert pods.script("migrate").returncode == 0
+    done = pods.script("wait_for_database", "--migrated")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Database is ready")
+
+
+def test_the_migration_has_made_the_pool(pods):
+    done = pods.run("airflow", "pools", "get", "billing", "--output=json")
+    assert '"include_deferred": "True"' in done.stdout or '"include_deferred": true' in done.stdout, done.stdout
+
+
+def test_a_lost_fernet_key_stops_everything_with_the_cure(pods):
+    assert pods.run("python", "-c", ADD_A_CONNECTION).returncode == 0
+    assert pods.script("wait_for_database", "--migrated").returncode == 0
+    new = Fernet.generate_key().decode()
+    for words in (["--migrated"], []):  # a component, and the migration
+        done = pods.script("wait_for_database", *words, AIRFLOW__CORE__FERNET_KEY=new)
+        assert done.returncode == 1, words
+        assert "connection ledger" in done.stderr
+        assert "kubectl -n cronlift patch secret cronlift-secrets" in done.stderr
+    assert pods.script("wait_for_database", "--migrated", AIRFLOW__CORE__FERNET_KEY=f"{new},{KEY}").returncode == 0
+
+
+def test_a_database_of_a_newer_airflow_is_refused_with_the_cure(pods):
+    change = "import cronlift_database as d; c = d.connect(5); c.autocommit = True; "
+    swap = change + "c.cursor().execute(\"UPDATE alembic_version SET version_num = '{}' || version_num\")"
+    undo = change + "c.cursor().execute(\"UPDATE alembic_version SET version_num = replace(version_num, 'newer', '')\")"
+    assert pods.run("python", "-c", swap.format("newer")).returncode == 0
+    try:
+        for words in (["--migrated"], []):
+            done = pods.script("wait_for_database", *words)
+            assert done.returncode == 1
+            assert "a newer Airflow migrated it" in done.stderr
+    finally:
+        assert pods.run("python", "-c", undo).returncode == 0
+
+
+def test_metrics_are_read_from_the_database(pods):
+    code = (
+        "import metrics, cronlift_database as d; c = d.connect(5); k = c.cursor(); "
+        "k.execute(\"INSERT INTO import_error (bundle_name, filename) VALUES ('billing', 'x.py')\"); "
+        "k.execute(\"INSERT INTO job (job_type, state, latest_heartbeat) VALUES ('SchedulerJob', 'running', now())\"); "
+        "c.commit(); print(metrics.render(metrics.collect(c), 'cronlift/cronlift'))"
+    )
+    done = pods.run("python", "-c", code)
+    assert 'cronlift_database_up{deployment="cronlift/cronlift"} 1' in done.stdout, done.stderr
+    assert 'cronlift_import_errors{deployment="cronlift/cronlift",team="billing"} 1' in done.stdout
+    assert (
+        'cronlift_component_heartbeat_age_seconds{deployment="cronlift/cronlift",component="SchedulerJob"}'
+        in done.stdout
+    )
+
+
+def test_bundles_that_nobody_has_read_fail_helm_test(pods):
+    code = "import check_bundles; print(check_bundles.ask()[0])"
+    done = pods.run("python", "-c", code)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "{}"
+
+
+def test_old_history_is_deleted(pods):
+    done = pods.script("db_clean", "30")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
