@@ -26,6 +26,7 @@ INTEGRATION_PROGRAMS = {
     "mmdebstrap": "mmdebstrap",
     "skopeo": "skopeo",
     "curl": "curl",
+    "postgresql": "pg_lsclusters",
     "procps": "ps",
     "gcc": "gcc",
     "libc6-dev": "/usr/include/stdio.h",

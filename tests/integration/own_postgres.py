@@ -66,8 +66,9 @@ def running(folder: Path) -> Iterator[Server]:
     data, port = folder / "data", _free_port()
     as_postgres = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
     subprocess.run(
-        [programs() / "initdb", "--pgdata", data, "--username=owner", f"--pwfile={folder / 'password'}", "--encoding=UTF8",
-         "--auth=scram-sha-256", "--no-sync"], check=True, capture_output=True, cwd=folder, **as_postgres,
+        [programs() / "initdb", "--pgdata", data, "--username=owner", f"--pwfile={folder / 'password'}",
+         "--encoding=UTF8", "--auth=scram-sha-256", "--no-sync"],
+        check=True, capture_output=True, cwd=folder, **as_postgres,
     )  # fmt: skip
     # Only TLS is let in.
     (data / "pg_hba.conf").write_text("hostssl all all all scram-sha-256\nlocal all owner trust\n")

@@ -23,11 +23,12 @@ with settings.Session() as session:
 async def ask():
     async with settings.AsyncSession() as session:
         print("async", await session.scalar(text("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")))
+    await settings.async_engine.dispose()
 asyncio.run(ask())
 """
 ADD_A_CONNECTION = """
 from airflow import settings
-from airflow.models import Connection, Variable
+from airflow.models import Connection
 with settings.Session() as session:
     session.add(Connection(conn_id="ledger", conn_type="http", password="secret"))
     session.commit()
@@ -86,12 +87,12 @@ def pods():
 
 def test_both_drivers_of_airflow_come_in_by_tls_with_an_awkward_password(pods):
     done = pods.run("python", "-c", ASK_BY_BOTH_DRIVERS)
-    assert done.stdout.splitlines()[-2:] == ["sync True", "async True"], done.stderr
+    assert done.stdout.splitlines()[-2:] == ["sync True", "async True"], done.stdout + done.stderr
 
 
 def test_both_drivers_work_as_behind_pgbouncer(pods):
     done = pods.run("python", "-c", ASK_BY_BOTH_DRIVERS, PGBOUNCER="true")
-    assert done.stdout.splitlines()[-2:] == ["sync True", "async True"], done.stderr
+    assert done.stdout.splitlines()[-2:] == ["sync True", "async True"], done.stdout + done.stderr
 
 
 def test_a_server_of_another_authority_is_not_talked_to(pods):

@@ -12,7 +12,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import cronlift_database
@@ -129,18 +129,13 @@ def fault(connection: "psycopg2.extensions.connection", known: set[str], heads: 
             raise HopelessError(hopeless)
         if keys := os.environ.get("AIRFLOW__CORE__FERNET_KEY"):
             cursor.execute(ENCRYPTED)
-            if hopeless := key_fault(rows_of(cursor), keys, os.environ.get("CRONLIFT_SECRET", "")):
+            if hopeless := key_fault(cursor, keys, os.environ.get("CRONLIFT_SECRET", "")):
                 raise HopelessError(hopeless)
         if found != heads:
             return f"the database is at {sorted(found)}, this image needs {sorted(heads)}"
         # `airflow db migrate` writes this row last.
         cursor.execute("SELECT count(*) FROM log_template")
         return None if cursor.fetchone()[0] else "the migration is writing its last rows"
-
-
-def rows_of(cursor: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    """Yield a cursor's rows."""
-    yield from cursor
 
 
 def look(wanted: tuple[set[str], set[str]], *, migrated: bool) -> str | None:
