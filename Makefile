@@ -7,6 +7,9 @@ CLUSTER ?= auto#         auto | kind | embedded
 DAG ?=#                  make run DAG=demo__import_rates
 INSTALL ?= 1#            0: only print the distribution packages that are missing
 YES ?=#                  1: really do what make reset announces
+ENV ?=#                  local | staging | production, for render, diff and deploy
+BASE ?= origin/main#     what make diff compares with
+CONTEXT ?=#              kubeconfig context of make deploy; without it, the one named as ENV
 ARGS ?=#                 further words for the step (make test ARGS="-k browser")
 export CLUSTER INSTALL YES
 export PYTHONUTF8 := 1
@@ -32,6 +35,17 @@ logs: .venv ## Print the logs of the platform's pods.
 
 ui: .venv ## Print the address and login of the UI, and open it where there is a browser.
 	@$(step).ui $(ARGS)
+
+##@ Deploy
+.PHONY: render diff deploy
+render: .venv ## Print what an environment consists of (ENV=production).
+	@$(step).environment render $(ENV) $(ARGS)
+
+diff: .venv ## Print what a change does to an environment (ENV=production, BASE=origin/main).
+	@$(step).environment diff $(ENV) --base=$(BASE) $(ARGS)
+
+deploy: .venv ## Bring an environment to what its files say: a helm upgrade (ENV=production, CONTEXT=).
+	@$(step).environment deploy $(ENV) $(if $(CONTEXT),--context=$(CONTEXT)) $(ARGS)
 
 ##@ End
 .PHONY: down reset

@@ -145,7 +145,7 @@ OWN_DATABASE = ("postgres.enabled=false", "database.existingSecret=x")
         (("httpRoute.enabled=true", "apiServer.baseUrl=https://x"), "httpRoute.parentRefs is empty"),
         (("auth.manager=oidc",), "auth.oidc.issuer is empty"),
         (("auth.manager=oidc",), "auth.oidc.existingSecret is empty"),
-        (("auth.manager=oidc",), "so nobody could log in"),
+        (("auth.manager=oidc",), "so nobody could do anything"),
         (("auth.manager=oidc",), "the provider sends people back to it"),
         (("auth.oidc.issuer=https://x",), "set auth.manager=oidc"),
         (("logs.remote.url=s3://x", "logs.remote.existingSecret=x"), "logs.remote.connectionId is empty"),

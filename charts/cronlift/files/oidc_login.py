@@ -13,8 +13,8 @@ from airflow.providers.fab.auth_manager.security_manager.override import FabAirf
 from flask_appbuilder.const import AUTH_OAUTH
 
 SETTINGS = json.loads(os.environ["CRONLIFT_OIDC"])
-DENIED_ROLE = "cronlift-no-role"
-"""No role of Airflow is called so: FAB refuses to register a user whose roles it does not find."""
+NO_ROLE = "cronlift-no-role"
+"""No role of Airflow is called so: such a user may log in and has no rights (FAB provider 3.10)."""
 
 
 def user_of(claims: dict[str, Any], groups_claim: str) -> dict[str, Any]:
@@ -51,7 +51,7 @@ SECRET_KEY = os.environ["CRONLIFT_OIDC_SESSION_KEY"]
 WTF_CSRF_ENABLED = True
 AUTH_TYPE = AUTH_OAUTH
 AUTH_USER_REGISTRATION = True
-AUTH_USER_REGISTRATION_ROLE = SETTINGS["defaultRole"] or DENIED_ROLE
+AUTH_USER_REGISTRATION_ROLE = SETTINGS["defaultRole"] or NO_ROLE
 AUTH_ROLES_MAPPING = {group: [role] for group, role in SETTINGS["roles"].items()}
 # A role that the provider has taken away ends with the next login.
 AUTH_ROLES_SYNC_AT_LOGIN = True

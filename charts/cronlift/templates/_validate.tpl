@@ -120,7 +120,7 @@ Each part below returns a YAML list of texts; scope of all: the root.
     {{- end }}
   {{- end }}
   {{- if not (or $oidc.roles $oidc.defaultRole) }}
-    {{- $faults = append $faults "auth.oidc.roles and auth.oidc.defaultRole are empty, so nobody could log in: map a group, for example {airflow-admins: Admin}." }}
+    {{- $faults = append $faults "auth.oidc.roles and auth.oidc.defaultRole are empty, so nobody could do anything: map a group, for example {airflow-admins: Admin}." }}
   {{- end }}
   {{- if not .Values.apiServer.baseUrl }}
     {{- $faults = append $faults "auth.manager is oidc but apiServer.baseUrl is empty: the provider sends people back to it." }}
