@@ -26,6 +26,7 @@ INTEGRATION_PROGRAMS = {
     "mmdebstrap": "mmdebstrap",
     "skopeo": "skopeo",
     "curl": "curl",
+    "gnupg": "gpg",
     "postgresql": "pg_lsclusters",
     "procps": "ps",
     "gcc": "gcc",

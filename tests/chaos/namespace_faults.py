@@ -14,9 +14,10 @@ from ci.cluster.embedded.layout import CONTAINERD_SOCKET
 from ci.kubectl import get, kubectl
 from ci.paths import ROOT
 from ci.process import run
+from ci.release import NAMESPACE as RELEASE_NAMESPACE
 from tests.chaos.ground import Ground
 from tests.chaos.judging import Expected
-from tests.live.killing import kill_component, pod_of, wait_back
+from tests.live.killing import kill_component, wait_back
 from tests.live.scratch_dag import NAMESPACE
 from tests.live.undo import Undoing, kubectl_words
 
@@ -133,9 +134,8 @@ def no_rights() -> Iterator[None]:
 
 def legacy_image() -> str:
     """Return the reference of the image that Jobs know as `images.legacy`."""
-    variables = pod_of("triggerer")["spec"]["containers"][0]["env"]
-    images = next(each["value"] for each in variables if each["name"] == "CRONLIFT_JOB_IMAGES")
-    return str(json.loads(images)["legacy"])
+    listed = get("configmap", "cronlift-job-images", f"--namespace={RELEASE_NAMESPACE}")
+    return str(json.loads(listed["data"]["images.json"])["legacy"])
 
 
 def ctr() -> list[str | Path]:

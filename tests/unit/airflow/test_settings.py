@@ -48,3 +48,19 @@ def test_dag_id_without_a_known_team_is_refused(dag_id, words):
     with pytest.raises(TeamError, match=words) as caught:
         settings.team_of(dag_id, settings.read_teams({"CRONLIFT_TEAMS": TEAMS}))
     assert "b2, demo" in str(caught.value)
+
+
+def test_images_are_read_anew_from_their_file(tmp_path):
+    path = tmp_path / "images.json"
+    environment = {"CRONLIFT_JOB_IMAGES_FILE": str(path)}
+    for tag in ("1", "2"):
+        path.write_text(f'{{"legacy": "example.com/legacy:{tag}"}}')
+        assert settings.has_images(environment)
+        assert settings.read_images(environment) == {"legacy": f"example.com/legacy:{tag}"}
+    with_both = {**environment, "CRONLIFT_JOB_IMAGES": '{"legacy": "own:1"}'}
+    assert settings.read_images(with_both) == {"legacy": "own:1"}
+
+
+def test_a_missing_file_of_images_is_named():
+    with pytest.raises(SettingsError, match="CRONLIFT_JOB_IMAGES_FILE names /nowhere"):
+        settings.read_images({"CRONLIFT_JOB_IMAGES_FILE": "/nowhere"})

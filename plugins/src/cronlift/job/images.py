@@ -9,7 +9,7 @@ class Images(Mapping[str, str]):
     """The deployment's job images by name: `{{ images.legacy }}`.
 
     Args:
-        known: Name -> reference, from CRONLIFT_JOB_IMAGES.
+        known: Name -> reference, from the deployment's settings.
     """
 
     def __init__(self, known: Mapping[str, str]) -> None:
