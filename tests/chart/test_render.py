@@ -55,9 +55,9 @@ def test_helm_3_renders_what_helm_4_renders(values):
 
 def test_objects_of_the_local_release_are_these():
     assert Counter(thing["kind"] for thing in render(TEAMS, LOCAL)) == {
-        "ConfigMap": 2, "CronJob": 2, "Deployment": 4, "Job": 2, "Namespace": 1, "NetworkPolicy": 12,
+        "ConfigMap": 2, "CronJob": 1, "Deployment": 4, "Job": 2, "Namespace": 1, "NetworkPolicy": 11,
         "PersistentVolumeClaim": 1, "Pod": 3, "Role": 3, "RoleBinding": 3, "Secret": 1, "Service": 2,
-        "ServiceAccount": 11, "StatefulSet": 1,
+        "ServiceAccount": 10, "StatefulSet": 1,
     }  # fmt: skip
 
 
@@ -359,7 +359,8 @@ def test_only_the_migration_goes_around_pgbouncer():
         }
 
     assert hosts("migrate") == {("postgres.databases", "5432")}
-    for component in ("api-server", "scheduler", "dag-processor", "triggerer", "metrics", "sweep", "db-clean"):
+    others = ("api-server", "scheduler", "dag-processor", "triggerer", "metrics", "sweep", "db-clean", "notifier")
+    for component in others:
         assert hosts(component) == {("pgbouncer.databases", "6432")}, component
 
 
@@ -502,6 +503,36 @@ def test_alerts_of_a_team_go_where_the_team_says():
     [receiver] = billing["receivers"]
     assert receiver["emailConfigs"][0]["to"] == "billing@example.com"
     assert receiver["webhookConfigs"][0]["urlSecret"] == {"name": "billing-hook", "key": "url"}
+
+
+def test_the_notifier_knows_where_each_team_wants_its_news_and_no_address_of_a_webhook():
+    rendered = render(TWO_TEAMS, CLOUD)
+    environment = rendered.environment("notifier")
+    assert json.loads(environment["CRONLIFT_ROUTES"]["value"]) == {
+        "billing": {"emails": ["billing@example.com"], "webhook": "/run/webhooks/billing/url"},
+        "demo": {"emails": ["platform@example.com"], "webhook": ""},
+    }
+    assert environment["CRONLIFT_SMTP_PASSWORD"]["valueFrom"]["secretKeyRef"]["name"] == "airflow-mail"
+    volumes = {volume["name"]: volume for volume in rendered.pod("notifier")["volumes"]}
+    assert volumes["webhook-billing"]["secret"]["secretName"] == "billing-hook"
+    assert "webhook-demo" not in volumes
+
+
+def test_while_the_database_goes_down_nothing_of_airflow_runs():
+    rendered = render(TEAMS, sets=("migrate.downgradeTo=3.2.1",))
+    assert {thing["spec"]["replicas"] for thing in rendered.of("Deployment")} == {0}
+    assert {thing["spec"]["suspend"] for thing in rendered.of("CronJob")} == {True}
+    assert rendered.environment("migrate")["CRONLIFT_DOWNGRADE_TO"]["value"] == "3.2.1"
+    assert not [thing for thing in render(TEAMS).of("CronJob") if "suspend" in thing["spec"]]
+
+
+def test_history_is_not_deleted_unless_somebody_asks_for_it():
+    assert "db-clean" not in dict(render(TEAMS).pods())
+
+
+def test_logs_outlive_an_uninstall_as_the_database_does():
+    claim = render(TEAMS).one("PersistentVolumeClaim", "cronlift-logs")
+    assert claim["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
 
 
 def test_helm_test_has_a_pod_each_for_api_bundles_and_jobs():

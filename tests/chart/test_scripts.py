@@ -96,7 +96,7 @@ def test_waiting_ends_with_words_when_the_time_is_over():
     "script",
     [
         "wait_for_database", "heartbeat_age", "bootstrap_secret", "write_passwords", "cronlift_database", "metrics",
-        "migrate", "db_clean", "canary", "check_bundles", "check_health",
+        "migrate", "db_clean", "canary", "check_bundles", "check_health", "notify",
     ],
 )  # fmt: skip
 def test_no_script_imports_airflow(script):
@@ -317,9 +317,10 @@ def certificate():
 
 
 def test_a_newer_database_is_refused_with_the_cure():
-    assert wait_for_database.newer_fault({"a"}, {"a", "b"}) is None
-    words = wait_for_database.newer_fault({"z"}, {"a", "b"})
-    assert "revision z, which this image does not know" in words
+    assert wait_for_database.newer_fault({"a"}, {"a", "b"}, "3.3.2") is None
+    words = wait_for_database.newer_fault({"z"}, {"a", "b"}, "3.3.2")
+    assert "revision z, which this image (Airflow 3.3.2) does not know" in words
+    assert "migrate.downgradeTo=3.3.2" in words
     assert "airflow db downgrade" in words
 
 
@@ -364,13 +365,19 @@ def test_the_migration_sets_pools_only_where_teams_have_some():
     assert migrate.commands("{}")[1][:3] == ["airflow", "pools", "import"]
 
 
+def test_on_the_way_down_the_migration_does_nothing_else():
+    assert load("migrate").commands("{}", "3.2.1") == [
+        ["airflow", "db", "downgrade", "--to-version", "3.2.1", "--yes"]
+    ]
+
+
 def test_airflow_understands_the_commands_of_migration_and_clean_up():
     from datetime import UTC, datetime
 
     from airflow.cli import cli_parser
 
     command = load("db_clean").command(30, datetime(2026, 3, 1, tzinfo=UTC))
-    for words in (command, *load("migrate").commands("{}")):
+    for words in (command, *load("migrate").commands("{}"), *load("migrate").commands("", "3.2.1")):
         cli_parser.get_parser().parse_args(words[1:])
     assert command[4] == "2026-01-30T00:00:00+00:00"
 
@@ -399,12 +406,12 @@ def test_every_column_that_metrics_and_tests_ask_for_is_one_of_airflow():
     import_all_models()
     columns = {name: set(table.columns.keys()) for name, table in Base.metadata.tables.items()}
     assert {"dag_id", "bundle_name", "is_paused", "is_stale", "next_dagrun_create_after"} <= columns["dag"]
-    assert {"dag_id", "state", "run_after", "start_date", "end_date"} <= columns["dag_run"]
+    assert {"dag_id", "run_id", "state", "run_after", "start_date", "end_date"} <= columns["dag_run"]
     assert {"job_type", "state", "latest_heartbeat", "hostname"} <= columns["job"]
     assert {"bundle_name", "filename", "stacktrace"} <= columns["import_error"]
     assert {"name", "active", "last_refreshed"} <= columns["dag_bundle"]
     assert {"conn_id", "password", "extra", "is_encrypted", "is_extra_encrypted"} <= columns["connection"]
-    assert {"key", "val", "is_encrypted"} <= columns["variable"]
+    assert {"key", "val", "description", "is_encrypted"} <= columns["variable"]
 
 
 def test_bundles_are_judged_by_team():

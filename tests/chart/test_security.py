@@ -106,7 +106,7 @@ def test_only_those_that_call_the_kubernetes_api_mount_a_token():
     ],
 )
 def test_a_pod_holds_only_the_keys_that_it_needs(component, keys):
-    spec = dict(render(TEAMS).pods())[component]
+    spec = dict(render(TEAMS, sets=("dbClean.enabled=true",)).pods())[component]
     found = {
         entry["valueFrom"]["secretKeyRef"]["key"]
         for container in [*spec.get("initContainers", []), *spec["containers"]]
@@ -236,5 +236,5 @@ def test_a_cloud_identity_is_that_of_airflow_pods_alone():
         for account in render(TWO_TEAMS, CLOUD).of("ServiceAccount")
         if "annotations" in account["metadata"]
     }
-    components = ("api-server", "scheduler", "dag-processor", "triggerer", "migrate", "db-clean", "metrics")
+    components = ("api-server", "scheduler", "dag-processor", "triggerer", "migrate", "db-clean", "metrics", "notifier")
     assert annotated == {f"cronlift-{component}" for component in components}

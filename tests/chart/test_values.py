@@ -113,6 +113,22 @@ def test_all_faults_are_told_at_once():
     assert "5 fault(s)" in words
 
 
+def test_a_renamed_key_is_refused_with_the_new_one():
+    words = refusal(sets=("webserver.replicas=2", "executor=CeleryExecutor", "images.airflow.tag="))
+    assert "- webserver is a key of the official chart: use apiServer." in words
+    assert "- executor is a key of the official chart: leave it out, the chart runs LocalExecutor" in words
+    assert "- images.airflow.tag" in words
+
+
+def test_the_schema_lets_renamed_keys_pass_so_that_the_chart_can_tell_the_new_one():
+    renamed = yaml.safe_load((CHART / "files/renamed-values.yaml").read_text())
+    assert set(SCHEMA["patternProperties"]) == {f"^({'|'.join(renamed)})$"}
+    known = {path for path, _ in parts(SCHEMA)}
+    for old, entry in renamed.items():
+        assert old not in known, old
+        assert "cure" in entry or entry["now"] in known or entry["now"].startswith("teams.<name>."), old
+
+
 OWN_DATABASE = ("postgres.enabled=false", "database.existingSecret=x")
 
 
@@ -152,6 +168,16 @@ OWN_DATABASE = ("postgres.enabled=false", "database.existingSecret=x")
         (("logs.remote.connectionId=x",), "logs.remote.url is empty"),
         (("logs.remote.url=s3://x", "logs.volume.existingClaim=x"), "task logs go to one of them"),
         (("metrics.prometheusRule.enabled=true",), "set metrics.enabled=true"),
+        (("notifications.enabled=true",), "no team says where news go: give teams.<name>.alerts.emails"),
+        (
+            ("notifications.enabled=true", "teams.demo.alerts.emails[0]=a@example.com"),
+            "notifications.smtp.host is empty although teams.demo.alerts.emails is set: name your mail server",
+        ),
+        (
+            ("notifications.enabled=true", "teams.demo.alerts.emails[0]=a@example.com"),
+            "notifications.smtp.from is empty",
+        ),
+        (("notifications.smtp.host=mail",), "set notifications.enabled=true"),
         (("teams.demo.repo=x",), "teams.demo.repo is x, which is not in repositories"),
         (("teams.demo.path=dags/billing",), "teams.demo.path is also that of team billing"),
         (("config.core.executor=KubernetesExecutor",), "leave it out"),
@@ -196,6 +222,10 @@ def test_an_impossible_combination_is_refused_with_its_cure(sets, words):
         "pods.tolerations=all",
         "openshift.enabled=maybe",
         "dbClean.keepDays=0",
+        "migrate.downgradeTo=3.2",
+        "notifications.smtp.security=ssl",
+        "notifications.smtp.from=nobody",
+        "notifications.lateAfterMinutes=0",
         "dbClean.schedule=daily",
         "metrics.serviceMonitor.interval=30",
         "database.host=user@db",

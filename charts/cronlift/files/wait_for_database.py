@@ -7,6 +7,7 @@ the migration files' own `revision`/`down_revision` lines.
 """
 
 import argparse
+import importlib.metadata
 import importlib.util
 import os
 import re
@@ -66,14 +67,21 @@ def image_revisions() -> tuple[set[str], set[str]]:
     return known, heads
 
 
-def newer_fault(found: set[str], known: set[str]) -> str | None:
-    """Return the cure for a database with a revision that this image does not know, None when it knows all."""
+def newer_fault(found: set[str], known: set[str], version: str) -> str | None:
+    """Return the cure for a database with a revision that this image does not know, None when it knows all.
+
+    Args:
+        found: Revisions of the database.
+        known: Those of this image.
+        version: Of this image's Airflow.
+    """
     if not found - known:
         return None
     return (
-        f"The database has revision {', '.join(sorted(found - known))}, which this image does not know: a newer "
-        "Airflow migrated it. Nothing was changed. Deploy that image again; or, with that image, run `airflow db "
-        "downgrade --to-version <version of this image>` and then roll back. docs/rollback.md has the steps."
+        f"The database has revision {', '.join(sorted(found - known))}, which this image (Airflow {version}) does not "
+        "know: a newer Airflow migrated it. Nothing was changed. Deploy that image again; or deploy it with "
+        f"migrate.downgradeTo={version}, which runs `airflow db downgrade`, and then roll back. docs/rollback.md has "
+        "the steps."
     )
 
 
@@ -125,7 +133,7 @@ def fault(connection: "psycopg2.extensions.connection", known: set[str], heads: 
             return "the database has no Airflow tables yet"
         cursor.execute("SELECT version_num FROM alembic_version")
         found = {row[0] for row in cursor.fetchall()}
-        if hopeless := newer_fault(found, known):
+        if hopeless := newer_fault(found, known, importlib.metadata.version("apache-airflow-core")):
             raise HopelessError(hopeless)
         if keys := os.environ.get("AIRFLOW__CORE__FERNET_KEY"):
             cursor.execute(ENCRYPTED)

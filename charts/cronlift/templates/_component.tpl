@@ -29,7 +29,8 @@ kind: Deployment
 metadata:
   {{- include "cronlift.metadata" (dict "root" .root "component" .component "name" $name) | nindent 2 }}
 spec:
-  replicas: {{ $values.replicas }}
+  # None while the migrate Job brings the database down: they would write into tables that go away.
+  replicas: {{ empty .root.Values.migrate.downgradeTo | ternary $values.replicas 0 }}
   revisionHistoryLimit: 3
   # Longer than the startup probe and the wait for a migration together.
   progressDeadlineSeconds: 1800

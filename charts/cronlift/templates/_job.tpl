@@ -40,6 +40,9 @@ metadata:
 spec:
   schedule: {{ .values.schedule | quote }}
   concurrencyPolicy: Forbid
+  {{- if .root.Values.migrate.downgradeTo }}
+  suspend: true
+  {{- end }}
   # Without it, a hundred missed starts (a cluster that was switched off) would stop the schedule for good.
   startingDeadlineSeconds: 300
   successfulJobsHistoryLimit: 1

@@ -20,6 +20,7 @@
 {{- define "cronlift.scripts.fullname" -}}{{ include "cronlift.fullname" . }}-scripts{{- end }}
 {{- define "cronlift.dbClean.fullname" -}}{{ include "cronlift.fullname" . }}-db-clean{{- end }}
 {{- define "cronlift.metrics.fullname" -}}{{ include "cronlift.fullname" . }}-metrics{{- end }}
+{{- define "cronlift.notifier.fullname" -}}{{ include "cronlift.fullname" . }}-notifier{{- end }}
 {{- define "cronlift.jobImages.fullname" -}}{{ include "cronlift.fullname" . }}-job-images{{- end }}
 {{- define "cronlift.test.fullname" -}}{{ include "cronlift.fullname" . }}-test{{- end }}
 

@@ -120,6 +120,9 @@ AIRFLOW__TRIGGERER__CAPACITY: {{ .Values.triggerer.capacity | quote }}
 {{- end }}
 
 {{- define "cronlift.settings.migrate" -}}
+{{- with .Values.migrate.downgradeTo }}
+CRONLIFT_DOWNGRADE_TO: {{ . | quote }}
+{{- end }}
 {{- $pools := dict }}
 {{- range $team, $settings := .Values.teams }}
   {{- with $settings.pool }}
@@ -134,3 +137,21 @@ CRONLIFT_POOLS: {{ . | toJson | quote }}
 
 {{- define "cronlift.settings.dbClean" -}}{{- end }}
 {{- define "cronlift.settings.sweep" -}}{{- end }}
+
+{{- define "cronlift.settings.notifier" -}}
+CRONLIFT_ROUTES: {{ include "cronlift.routes.json" . | quote }}
+CRONLIFT_LATE_SECONDS: {{ mul 60 .Values.notifications.lateAfterMinutes | quote }}
+CRONLIFT_SMTP: {{ omit .Values.notifications.smtp "existingSecret" | toJson | quote }}
+{{- end }}
+
+{{/* cronlift.routes.json: CRONLIFT_ROUTES, where news of each team goes; a webhook's URL is in a file. Scope: the root. */}}
+{{- define "cronlift.routes.json" -}}
+{{- $routes := dict }}
+{{- range $team, $settings := .Values.teams }}
+  {{- with $settings.alerts }}
+    {{- $webhook := ternary (printf "/run/webhooks/%s/url" $team) "" (not (empty .webhookSecret)) }}
+    {{- $_ := set $routes $team (dict "emails" (.emails | default list) "webhook" $webhook) }}
+  {{- end }}
+{{- end }}
+{{- $routes | toJson }}
+{{- end }}

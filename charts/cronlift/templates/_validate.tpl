@@ -5,12 +5,34 @@ Each part below returns a YAML list of texts; scope of all: the root.
 */}}
 {{- define "cronlift.validate" -}}
 {{- $faults := list }}
-{{- range list "images" "git" "database" "access" "logs" "metrics" "teams" "config" }}
+{{- range list "renamed" "images" "git" "database" "access" "logs" "metrics" "notifications" "teams" "config" }}
   {{- $faults = concat $faults (include (printf "cronlift.validate.%s" .) $ | fromYamlArray) }}
 {{- end }}
 {{- if $faults }}
   {{- fail (printf "\n\n%d fault(s) in the values:\n- %s\n" (len $faults) (join "\n- " $faults)) }}
 {{- end }}
+{{- end }}
+
+{{/* cronlift.validate.renamed: keys that are called otherwise now; a path of several keys may be any depth. */}}
+{{- define "cronlift.validate.renamed" -}}
+{{- $faults := list }}
+{{- range $old, $entry := .Files.Get "files/renamed-values.yaml" | fromYaml }}
+  {{- $found := $.Values }}
+  {{- $there := true }}
+  {{- range splitList "." $old }}
+    {{- if and $there (kindIs "map" $found) (hasKey $found .) }}
+      {{- $found = get $found . }}
+    {{- else }}
+      {{- $there = false }}
+    {{- end }}
+  {{- end }}
+  {{- if $there }}
+    {{- $whose := ternary "the official chart" (printf "chart %s" $entry.of) (eq $entry.of "official") }}
+    {{- $cure := $entry.cure | default (printf "use %s" $entry.now) }}
+    {{- $faults = append $faults (printf "%s is a key of %s: %s." $old $whose $cure) }}
+  {{- end }}
+{{- end }}
+{{- $faults | toYaml }}
 {{- end }}
 
 {{- define "cronlift.validate.images" -}}
@@ -161,6 +183,34 @@ Each part below returns a YAML list of texts; scope of all: the root.
       {{- $faults = append $faults (printf "metrics.%s.enabled is true but metrics.enabled is false: set metrics.enabled=true, it is about these metrics." $key) }}
     {{- end }}
   {{- end }}
+{{- end }}
+{{- $faults | toYaml }}
+{{- end }}
+
+{{- define "cronlift.validate.notifications" -}}
+{{- $faults := list }}
+{{- $smtp := .Values.notifications.smtp }}
+{{- if .Values.notifications.enabled }}
+  {{- $mails := list }}
+  {{- $routes := list }}
+  {{- range $team, $settings := .Values.teams }}
+    {{- with $settings.alerts }}
+      {{- $routes = append $routes $team }}
+      {{- if .emails }}{{ $mails = append $mails $team }}{{ end }}
+    {{- end }}
+  {{- end }}
+  {{- if not $routes }}
+    {{- $faults = append $faults "notifications.enabled is true but no team says where news go: give teams.<name>.alerts.emails or .webhookSecret." }}
+  {{- end }}
+  {{- if $mails }}
+    {{- range $key, $what := dict "host" "name your mail server" "from" "give the sender's address" }}
+      {{- if not (get $smtp $key) }}
+        {{- $faults = append $faults (printf "notifications.smtp.%s is empty although teams.%s.alerts.emails is set: %s." $key (first $mails) $what) }}
+      {{- end }}
+    {{- end }}
+  {{- end }}
+{{- else if $smtp.host }}
+  {{- $faults = append $faults "notifications.smtp.host is set but notifications.enabled is false: set notifications.enabled=true." }}
 {{- end }}
 {{- $faults | toYaml }}
 {{- end }}
