@@ -2,15 +2,35 @@
 
 import time
 
-from ci.release import NAMESPACE
-from tests.live.chart_release import COMPONENTS, all_uids, pods, upgrade, upgraded
+import pytest
+
+from ci.airflow_api import Airflow, ApiError
+from ci.pins import pins
+from ci.release import NAME, NAMESPACE
+from tests.live import measurements
+from tests.live.chart_release import (
+    COMPONENTS,
+    all_uids,
+    helm,
+    last_words,
+    pods,
+    revision,
+    rollback_words,
+    sql,
+    try_helm,
+    undo_sql,
+    upgrade,
+    upgraded,
+)
 from tests.live.ledger import Ledger
 from tests.live.many_jobs import ManyJobs, Shape
+from tests.live.next_image import REVISION, TABLE, load_next_image
 from tests.live.scratch_dag import NAMESPACE as TEAM_NAMESPACE
+from tests.live.undo import Undoing
 from tests.live.waiting import wait_for
 
-JOBS = Shape(seconds=90, tasks=20)
-"""As many as the demo's node takes at once; each runs longer than the upgrade replaces pods."""
+JOBS = Shape(seconds=240, tasks=50)
+"""Each runs longer than the upgrade replaces pods."""
 
 
 def test_an_upgrade_with_unchanged_values_restarts_no_pod(airflow):
@@ -26,29 +46,80 @@ def test_a_changed_bundle_setting_restarts_only_its_readers(airflow):
     assert changed == {"scheduler", "dag-processor"}
 
 
-def test_running_jobs_survive_an_upgrade_that_replaces_every_pod(airflow):
+TAKE_BACK = ["--force-conflicts"]
+"""Other tests have set replicas by `kubectl scale`, which owns them since."""
+
+
+@pytest.mark.timeout(2400)
+def test_running_jobs_survive_an_upgrade_that_replaces_every_pod_and_migrates_and_the_way_back(airflow):
+    head = sql("SELECT version_num FROM alembic_version")
+    newer = load_next_image(head)
+    before, pods_before = revision(), all_uids()
     dag = ManyJobs(airflow).write_shape(JOBS)
+    down = f"DROP TABLE IF EXISTS {TABLE}; UPDATE alembic_version SET version_num = '{head}'"
     try:
         dag.wait_live()
-        before = all_uids()
-        with Ledger(TEAM_NAMESPACE) as ledger:
+        with Undoing(undo_sql(down), rollback_words(before)), Ledger(TEAM_NAMESPACE) as ledger:
             run_id = dag.start()
             wait_for(
-                lambda: len([pod for pod in ledger.pods(run_id) if pod.is_running]) == JOBS.tasks, "running Jobs", 180
+                lambda: len([pod for pod in ledger.pods(run_id) if pod.is_running]) == JOBS.tasks, "running Jobs", 240
             )
-            with upgraded(
-                "config.scheduler.scheduler_heartbeat_sec=6", "pods.annotations.upgrade=under-load"
-            ) as seconds:
-                assert before.isdisjoint(all_uids())
-                print(f"Every pod replaced in {seconds:.0f} s with {JOBS.tasks} Jobs running")
-                wait_for(lambda: ended(dag, run_id), "end of the run", 600)
-                states = {task: each["state"] for task, each in dag.instances(run_id).items()}
-            jobs = [job.task_id for job in ledger.jobs(run_id)]
-        assert sorted(jobs) == sorted(JOBS.task_ids), "a task has more than one Job, or none"
-        failed = set(JOBS.failing)
-        assert states == {task: "failed" if task in failed else "success" for task in JOBS.task_ids}
+            started = time.monotonic()
+            upgrade(*image_settings(newer), "config.scheduler.scheduler_heartbeat_sec=6")
+            seconds = time.monotonic() - started
+            still = len([pod for pod in ledger.pods(run_id) if pod.is_running])
+            assert pods_before.isdisjoint(all_uids())
+            assert sql("SELECT version_num FROM alembic_version") == REVISION
+            wait_for(lambda: ended(dag, run_id), "end of the run", 900)
+            check_every_task_once(dag, ledger, run_id)
+            figures = {"running_jobs": JOBS.tasks, "seconds": round(seconds), "still_running_after": still}
+            print(f"\nEvery pod replaced and the database migrated: {figures}")
+            measurements.write("upgrade", measurements.machine(), figures)
+            check_the_way_back(airflow, newer, before, head)
+        assert set(airflow.health().values()) == {"healthy"}
     finally:
         dag.remove()
+
+
+def image_settings(reference: str) -> list[str]:
+    """Return the settings that name an image of Airflow."""
+    repository, _, tag = reference.rpartition(":")
+    # As JSON: a tag of digits alone is no number.
+    return [f"images.airflow.repository={repository}", f'images.airflow.tag:="{tag}"']
+
+
+def check_every_task_once(dag: ManyJobs, ledger: Ledger, run_id: str) -> None:
+    """Check that no task was lost, none ran twice, and each has the verdict of its Job."""
+    jobs = [job.task_id for job in ledger.jobs(run_id)]
+    assert sorted(jobs) == sorted(JOBS.task_ids), "a task has more than one Job, or none"
+    states = {task: each["state"] for task, each in dag.instances(run_id).items()}
+    assert states == {task: "failed" if task in JOBS.failing else "success" for task in JOBS.task_ids}
+
+
+def check_the_way_back(airflow: Airflow, newer: str, before: str, head: str) -> None:
+    """Check that the older image is refused with a cure, that the newer one serves on, and that the cure works."""
+    serving = all_uids()
+    refused = try_helm("rollback", NAME, before, "--wait=watcher", "--timeout=90s")
+    assert refused.returncode != 0, refused.stdout
+    words = last_words("scheduler", "wait-for-migration")
+    version = pins()["AIRFLOW_VERSION"]
+    assert f"revision {REVISION}, which this image (Airflow {version}) does not know" in words
+    assert f"migrate.downgradeTo={version}" in words
+    assert serving <= all_uids(), "a pod that ran was stopped"
+    wait_for(lambda: is_healthy(airflow), "healthy Airflow", 60)
+    upgrade(*image_settings(newer), f"migrate.downgradeTo={version}", more=["--wait-for-jobs", *TAKE_BACK])
+    assert sql("SELECT version_num FROM alembic_version") == head
+    assert all_uids() == set()
+    helm("rollback", NAME, before, "--wait=watcher", "--timeout=10m")
+    wait_for(lambda: is_healthy(airflow), "healthy Airflow", 120)
+
+
+def is_healthy(airflow: Airflow) -> bool:
+    """Tell whether Airflow answers and calls all of itself healthy."""
+    try:
+        return set(airflow.health().values()) == {"healthy"}
+    except ApiError:
+        return False
 
 
 def ended(dag: ManyJobs, run_id: str) -> bool:

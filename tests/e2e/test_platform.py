@@ -19,8 +19,13 @@ COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 
 def pods(kube_cluster: Cluster) -> list[pykube.Pod]:
     found = pykube.Pod.objects(kube_cluster.kube_client).filter(namespace=NAMESPACE)
-    # Not the pods of Jobs, which come and go: migrate, bootstrap, and the sweep every ten minutes.
-    return [pod for pod in found if pod.metadata.get("ownerReferences", [{}])[0].get("kind") != "Job"]
+    # Not the pods of Jobs, which come and go: migrate, bootstrap, and the sweep every ten minutes. Nor those of `helm test`.
+    return [
+        pod
+        for pod in found
+        if pod.metadata.get("ownerReferences", [{}])[0].get("kind") != "Job"
+        and "helm.sh/hook" not in pod.metadata.get("annotations", {})
+    ]
 
 
 def test_every_deployment_of_the_release_runs(kube_cluster: Cluster) -> None:

@@ -1,19 +1,10 @@
 """The chart's programs and Airflow itself against a real PostgreSQL: by parts, over verified TLS, as in the pods."""
 
-import os
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
-
 import pytest
 from cryptography.fernet import Fernet
 
-from ci.paths import ROOT
-from tests.integration.own_postgres import Server, running
+from tests.integration.chart_pods import KEY, empty_database
 
-SCRIPTS = ROOT / "charts/cronlift/files"
-KEY = Fernet.generate_key().decode()
 ASK_BY_BOTH_DRIVERS = """
 import asyncio
 from airflow import settings
@@ -35,49 +26,10 @@ with settings.Session() as session:
 """
 
 
-class Pods:
-    """Runs what the pods of a release run, with what the chart gives them."""
-
-    def __init__(self, server: Server, home: Path) -> None:
-        self.server = server
-        self.base = {
-            **{key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW__")},
-            "AIRFLOW_HOME": str(home),
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-            "AIRFLOW__CORE__FERNET_KEY": KEY,
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD": f"python {SCRIPTS / 'cronlift_database.py'}",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS": "cronlift_database.SYNC_ARGUMENTS",
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONNECT_ARGS_ASYNC": "cronlift_database.ASYNC_ARGUMENTS",
-            "PYTHONPATH": str(SCRIPTS),
-            "CRONLIFT_SECRET": "cronlift/cronlift-secrets",
-            "CRONLIFT_POOLS": '{"billing": {"slots": 8, "description": "x", "include_deferred": true}}',
-        }
-
-    def run(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-        """Run a program; `more` are further variables, or parts of the database in capitals."""
-        parts = {key: value for key, value in more.items() if key in ("PASSWORD", "TLS", "CA", "PGBOUNCER", "HOST")}
-        environment = {
-            **self.base,
-            **self.server.variables(**parts),
-            **{k: v for k, v in more.items() if k not in parts},
-        }
-        return subprocess.run(words, env=environment, capture_output=True, text=True, check=False, timeout=300)
-
-    def script(self, name: str, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-        """Run one of the chart's scripts."""
-        return self.run("python", str(SCRIPTS / f"{name}.py"), *words, **more)
-
-
 @pytest.fixture(scope="module")
 def pods():
     """Return pods with a migrated database."""
-    # Not pytest's own folder: PostgreSQL's user must be able to enter it.
-    with tempfile.TemporaryDirectory(prefix="cronlift-postgres-") as folder, running(Path(folder)) as server:
-        Path(folder).chmod(0o755)
-        home = Path(folder, "home")
-        home.mkdir()
-        found = Pods(server, home)
+    with empty_database() as found:
         before = found.script("wait_for_database", "--migrated", "--timeout=1")
         assert (before.returncode, "no Airflow tables yet" in before.stderr) == (1, True), before.stderr
         done = found.script("migrate")

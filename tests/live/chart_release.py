@@ -1,10 +1,12 @@
 """The release of `make up` as helm sees it: upgrade, roll back, test; and what its pods say when they do not start."""
 
 import json
+import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from ci.kubectl import DIRECT, get, kubectl
@@ -28,25 +30,37 @@ def helm(*words: str, timeout_seconds: float = 900) -> str:
 def try_helm(*words: str) -> subprocess.CompletedProcess[str]:
     """Run helm and return how it ended."""
     command = [str(tool("helm")), *words, f"--kubeconfig={KUBECONFIG}", f"--namespace={NAMESPACE}"]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=900)
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=900, env={**os.environ, **DIRECT}
+    )
 
 
-def upgrade(*settings: str) -> None:
-    """Upgrade the release with the values that it has and these further ones, and wait until pods are replaced."""
-    sets = [word for setting in settings for word in ("--set", setting)]
+def upgrade(*settings: str, more: Sequence[str] = ()) -> None:
+    """Upgrade the release with the values that it has and these further ones, and wait until pods are replaced.
+
+    Args:
+        settings: Each `key=value`, as for --set; `key:=json`, as for --set-json.
+        more: Further words for helm.
+    """
+    sets = [f"--set-json={s.replace(':=', '=', 1)}" if ":=" in s else f"--set={s}" for s in settings]
     chart = str(ROOT / "charts/cronlift")
-    helm("upgrade", NAME, chart, "--reuse-values", *sets, "--wait=watcher", "--timeout=10m")
+    helm("upgrade", NAME, chart, "--reset-then-reuse-values", *sets, "--wait=watcher", "--timeout=10m", *more)
 
 
 @contextmanager
 def upgraded(*settings: str) -> Iterator[float]:
     """Upgrade for a block, and go back to the revision before; yields the seconds that the upgrade took."""
-    before = revision()
-    back = [tool("helm"), "rollback", NAME, before, f"--kubeconfig={KUBECONFIG}", f"--namespace={NAMESPACE}"]
-    with Undoing([*back, "--wait=watcher", "--timeout=10m"]):
+    with Undoing(rollback_words(revision())):
         started = time.monotonic()
         upgrade(*settings)
         yield time.monotonic() - started
+
+
+def rollback_words(number: str) -> list[str | Path]:
+    """Return the command that goes back to a revision, for `Undoing`."""
+    direct = [f"{name}={value}" for name, value in DIRECT.items()]
+    options = [f"--kubeconfig={KUBECONFIG}", f"--namespace={NAMESPACE}", "--wait=watcher", "--timeout=10m"]
+    return ["env", *direct, tool("helm"), "rollback", NAME, number, *options]
 
 
 def revision() -> str:

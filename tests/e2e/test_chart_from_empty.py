@@ -1,0 +1,50 @@
+"""A first install where there is nothing, by helm 4 and helm 3, in namespaces that enforce the restricted standard."""
+
+import subprocess
+
+import pytest
+
+from ci.kubectl import get
+from ci.paths import KUBECONFIG
+from ci.release import is_rolled_out
+from ci.tools import tool
+from tests.live.fresh_release import NAMESPACE, TEAM, TEAM_NAMESPACE, fresh_release
+
+PRIVILEGED = ["run", "privileged", "--image=localhost/none:1", "--restart=Never", "--dry-run=server"]
+
+
+@pytest.fixture(scope="module", params=["helm", "helm3"])
+def fresh(airflow, request):
+    """Return a release that helm has waited for."""
+    with fresh_release(request.param) as found:
+        print(f"\n{request.param} upgrade --install --wait: all ready after {found.seconds:.0f} s")
+        yield found
+
+
+@pytest.mark.timeout(1200)
+def test_helm_waits_for_all_and_does_not_deadlock(fresh):
+    workloads = get("deployments,statefulsets,jobs", f"--namespace={NAMESPACE}")["items"]
+    assert len(workloads) >= 7
+    assert [workload["metadata"]["name"] for workload in workloads if not is_rolled_out(workload)] == []
+
+
+@pytest.mark.parametrize("namespace", [NAMESPACE, TEAM_NAMESPACE])
+def test_the_namespace_refuses_a_pod_that_is_not_restricted(fresh, namespace):
+    command = [str(tool("kubectl")), f"--kubeconfig={KUBECONFIG}", f"--namespace={namespace}", *PRIVILEGED]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert 'violates PodSecurity "restricted' in done.stderr
+
+
+def test_every_pod_of_the_release_runs_under_the_restricted_standard(fresh):
+    phases = {pod["metadata"]["name"]: pod["status"]["phase"] for pod in fresh.pods()}
+    assert set(phases.values()) <= {"Running", "Succeeded"}, phases
+    components = {pod["metadata"]["labels"]["app.kubernetes.io/component"] for pod in fresh.pods()}
+    assert components >= {"api-server", "scheduler", "dag-processor", "triggerer", "postgres", "migrate", "bootstrap"}
+
+
+def test_a_canary_job_really_runs_under_the_restricted_standard(fresh):
+    done = fresh.helm("test", "cronlift-fresh", "--logs", "--timeout=5m")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"ok team {TEAM}: a Job in {TEAM_NAMESPACE} succeeded" in done.stdout
+    assert f"ok team {TEAM}: 1 DAGs, no import errors" in done.stdout

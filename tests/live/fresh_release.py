@@ -1,0 +1,112 @@
+"""A release of its own beside the platform's, from nothing: for what only a first install shows.
+
+Its namespace and its team's enforce the Pod Security Standard "restricted"; all else is the platform's own values.
+"""
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from ci import release
+from ci.kubectl import DIRECT, get, kubectl
+from ci.paths import KUBECONFIG, ROOT
+from ci.process import run
+from ci.tools import tool
+
+NAME = NAMESPACE = "cronlift-fresh"
+TEAM, TEAM_NAMESPACE = "fresh", "team-fresh"
+FOLDER = ROOT / "dags" / TEAM
+ENFORCE = "pod-security.kubernetes.io/enforce=restricted"
+WAIT = {"helm": "--wait=watcher", "helm3": "--wait"}
+"""What each helm calls: wait until every object is as it should be."""
+
+DAG = '''\
+"""Written by a live test, which removes it."""
+
+from airflow.sdk import DAG
+
+with DAG("fresh__nothing", schedule=None):
+    pass
+'''
+
+
+@dataclass(frozen=True)
+class Fresh:
+    """The release.
+
+    Attributes:
+        program: `helm` or `helm3`, which installed it.
+        seconds: From the call of helm until all was ready.
+    """
+
+    program: str
+    seconds: float
+
+    def helm(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run the helm that installed it; return how that ended."""
+        command = _words(self.program, *words)
+        environment = {**os.environ, **DIRECT}
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=900, env=environment)
+
+    def pods(self) -> list[dict[str, Any]]:
+        """Return the pods of its namespace."""
+        return list(get("pods", f"--namespace={NAMESPACE}")["items"])
+
+
+@contextmanager
+def fresh_release(program: str = "helm") -> Iterator[Fresh]:
+    """Install it for a block, and leave nothing behind.
+
+    Args:
+        program: `helm` or `helm3`.
+
+    Raises:
+        CommandError: helm's wait did not end well.
+    """
+    remove()
+    FOLDER.mkdir()
+    (FOLDER / "nothing.py").write_text(DAG)
+    try:
+        kubectl("create", "namespace", NAMESPACE)
+        kubectl("label", "namespace", NAMESPACE, ENFORCE)
+        words = _words(
+            program, "upgrade", "--install", NAME, str(ROOT / "charts/cronlift"), WAIT[program], "--timeout=10m",
+            "--values=-",
+        )  # fmt: skip
+        started = time.monotonic()
+        run(*words, env=DIRECT, stdin=yaml.safe_dump(values()), timeout_seconds=660)
+        yield Fresh(program, time.monotonic() - started)
+    finally:
+        remove()
+
+
+def values() -> dict[str, Any]:
+    """Return the platform's own values with another team, and without its port of the node."""
+    words = _words("helm", "get", "values", release.NAME, "--output=json", namespace=release.NAMESPACE)
+    found: dict[str, Any] = json.loads(run(*words, env=DIRECT))
+    found["teams"] = {TEAM: {"namespace": TEAM_NAMESPACE, "path": f"dags/{TEAM}", "owners": ["@platform"]}}
+    found["apiServer"] = {**found.get("apiServer", {}), "baseUrl": "", "service": {"type": "ClusterIP"}}
+    return found
+
+
+def remove() -> None:
+    """Remove release, namespaces and folder; does nothing when there are none."""
+    for path in (*FOLDER.glob("*.py"), *FOLDER.glob("__pycache__/*")):
+        path.unlink()
+    for folder in (FOLDER / "__pycache__", FOLDER):
+        if folder.is_dir():
+            folder.rmdir()
+    if get("namespace", NAMESPACE):
+        run(*_words("helm", "uninstall", NAME, "--ignore-not-found"), env=DIRECT, timeout_seconds=300)
+    kubectl("delete", "namespace", NAMESPACE, TEAM_NAMESPACE, "--ignore-not-found", "--wait=true", timeout_seconds=180)
+
+
+def _words(program: str, *words: str, namespace: str = NAMESPACE) -> list[str]:
+    return [str(tool(program)), *words, f"--kubeconfig={KUBECONFIG}", f"--namespace={namespace}"]
