@@ -56,7 +56,7 @@ reset: .venv ## Forget database, runs and logs, then bring up anew (YES=1; witho
 	@$(step).reset $(ARGS)
 
 ##@ Develop and test
-.PHONY: check test test-live chaos bench scale fuzz doctor pins
+.PHONY: check test test-live chart-install chaos bench scale fuzz doctor pins
 check: .venv ## Lint, types, unit, DAG and chart tests (< 60 s, no cluster).
 	@$(step).check $(ARGS)
 
@@ -65,6 +65,9 @@ test: .venv ## Every tier that can run here, in its short form.
 
 test-live: .venv ## The live tiers in their long form.
 	@$(step).test --long live $(ARGS)
+
+chart-install: .venv ## Install and upgrade the chart with every values file of its ci/ folder (needs make up).
+	@$(step).chart_install $(ARGS)
 
 chaos: .venv ## Kill parts of the platform while Jobs run (long form).
 	@$(step).test --long chaos $(ARGS)

@@ -19,6 +19,7 @@ from ci.tools import tool
 CHART = ROOT / "charts/cronlift"
 RBAC, FIGURES = ROOT / "docs/rbac.md", ROOT / "docs/chart-figures.md"
 BEGIN, END = "<!-- written by `python -m ci.chart_facts` -->", "<!-- end -->"
+MEASURED = "<!-- measured by tests/bench/test_chart.py -->"
 SETS = ("images.airflow.repository=example.com/airflow", "images.airflow.tag=1", "git.url=https://example.com/r.git")
 TEAMS = tuple(
     f"teams.{team}.{key}"
@@ -118,17 +119,27 @@ def figures_page(things: list[Object]) -> str:
     return "\n".join([*lines, *(f"| {name} | {count} | {OFFICIAL.get(name, '')} |" for name, count in ours.items())])
 
 
-def page(path: Path, new: str) -> str:
-    """Return a page with the part between its markers replaced.
+def write_measured(new: str) -> None:
+    """Write the part of docs/chart-figures.md that is measured on a cluster."""
+    FIGURES.write_text(page(FIGURES, new, MEASURED))
+
+
+def page(path: Path, new: str, mark: str = BEGIN) -> str:
+    """Return a page with the part between a marker and the next end replaced.
+
+    Args:
+        path: Of the page.
+        new: What comes between.
+        mark: The marker.
 
     Raises:
         UserError: A marker is missing.
     """
-    head, begin, rest = path.read_text().partition(BEGIN)
+    head, begin, rest = path.read_text().partition(mark)
     _, end, tail = rest.partition(END)
     if not begin or not end:
-        raise UserError(f"{path.relative_to(ROOT)} has lost its markers", cure=f"Put back {BEGIN} and {END}")
-    return f"{head}{BEGIN}\n\n{new}\n\n{END}{tail}"
+        raise UserError(f"{path.relative_to(ROOT)} has lost its markers", cure=f"Put back {mark} and {END}")
+    return f"{head}{mark}\n\n{new}\n\n{END}{tail}"
 
 
 def main() -> None:

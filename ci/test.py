@@ -103,7 +103,7 @@ TIERS = (
 )
 
 LONG = {
-    "live": (TIERS[1], TIERS[2]),
+    "live": (TIERS[1], TIERS[2], Tier("chart-install", ("ci.chart_install",), live=True, why_not=needs_cluster)),
     "chaos": (TIERS[3],),
     "bench": (TIERS[4],),
     "scale": (TIERS[5],),

@@ -58,7 +58,7 @@ class World:
             "CRONLIFT_LATE_SECONDS": "60",
             "CRONLIFT_SMTP": json.dumps(smtp),
             "CRONLIFT_SMTP_USERNAME": "airflow",
-            "CRONLIFT_SMTP_PASSWORD": "secret ü",
+            "CRONLIFT_SMTP_PASSWORD": "secret",
             "CRONLIFT_DEPLOYMENT": "cronlift/cronlift",
             "AIRFLOW__API__BASE_URL": "https://airflow.example.com",
             "SSL_CERT_FILE": str(pods.server.authority),
@@ -86,7 +86,7 @@ def world():
         context.load_cert_chain(pods.server.folder / "server.crt", pods.server.folder / "server.key")
         with receivers("localhost", context) as received:
             found = World(pods, received)
-            found.run("demo__fails", "of the past", "failed")
+            found.run("demo__fails", "of-the-past", "failed")
             yield found
 
 
@@ -106,7 +106,7 @@ def test_a_failed_run_is_told_to_its_team_over_tls_with_a_login_and_only_once(wo
     assert letter.subject == "demo__fails failed"
     assert "https://airflow.example.com/dags/demo__fails/runs/r1" in letter.text
     assert letter.message["From"] == "airflow@example.com"
-    assert set(world.received.logins) == {("airflow", "secret ü")}
+    assert set(world.received.logins) == {("airflow", "secret")}
     [(path, content)] = world.received.posts
     assert (path, content["team"], content["deployment"]) == ("/x", "demo", "cronlift/cronlift")
     assert [event["run_id"] for event in content["events"]] == ["r1"]

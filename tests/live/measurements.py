@@ -28,6 +28,11 @@ def machine() -> dict[str, Any]:
     }
 
 
+def today() -> str:
+    """Return the date, as pages name it."""
+    return f"{datetime.now(UTC):%Y-%m-%d}"
+
+
 def write(name: str, measured_on: dict[str, Any], figures: dict[str, Any]) -> Path:
     """Write figures to build/<name>.json and return the path.
 
