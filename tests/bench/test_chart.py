@@ -40,12 +40,12 @@ def table(machine: dict[str, Any], seconds: list[int], parts: dict[str, Usage]) 
     """Return the measured part of docs/chart-figures.md."""
     total = Usage(sum(part.cpu_seconds for part in parts.values()), sum(part.memory_mib for part in parts.values()))
     head = (
-        f"{measurements.today()}, {machine['cpus']} cores ({machine['cpu'].strip()}), {machine['memory_gib']:g} GiB, kernel "
-        f"{machine['kernel']}; load before {machine['load_before']:g}. The platform's own idle release ran beside it; images "
-        f"were on the node. Idle: over {IDLE_SECONDS} s, {SETTLE_SECONDS} s after the start."
+        f"{measurements.today()}, {machine['cpus']} cores ({machine['cpu'].strip()}), {machine['memory_gib']:g} GiB, "
+        f"kernel {machine['kernel']}; load before {machine['load_before']:g}. The platform's own idle release ran "
+        f"beside it; images were on the node. Idle: over {IDLE_SECONDS} s, {SETTLE_SECONDS} s after the start."
     )
     rows = [
-        ("`helm upgrade --install --wait=watcher` from empty until all is ready", " / ".join(f"{s} s" for s in seconds)),
+        ("`helm upgrade --install --wait=watcher` from empty: all ready after", " / ".join(f"{s} s" for s in seconds)),
         *((f"idle: {name}", _words(part)) for name, part in parts.items()),
         ("idle: all together", _words(total)),
     ]

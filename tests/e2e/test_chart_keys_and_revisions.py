@@ -5,8 +5,17 @@ import secrets
 
 from ci.kubectl import get, kubectl
 from ci.paths import LOGS
-from ci.release import NAMESPACE, SECRET
-from tests.live.chart_release import COMPONENTS, pods, restart_until_it_says, rolled_out, sql, undo_sql
+from ci.release import NAME, NAMESPACE, SECRET
+from tests.live.chart_release import (
+    COMPONENTS,
+    pods,
+    restart_until_it_says,
+    revision,
+    rollback_words,
+    rolled_out,
+    sql,
+    undo_sql,
+)
 from tests.live.undo import Undoing, kubectl_words
 
 WAIT = "wait-for-migration"
@@ -66,11 +75,11 @@ def test_history_connections_and_variables_come_back_from_a_backup(airflow):
     runs = sql("SELECT count(*) FROM dag_run")
     postgres = ("exec", "cronlift-postgres-0", f"--namespace={NAMESPACE}", "--", "sh", "-c")
     restore = "pg_restore -U airflow -d airflow --clean --if-exists /tmp/e2e.dump"
-    scale = ("scale", *(f"deployment/cronlift-{component}" for component in COMPONENTS), f"--namespace={NAMESPACE}")
-    up = kubectl_words(*scale, "--replicas=1")
     kubectl(*postgres, "pg_dump -U airflow -Fc -f /tmp/e2e.dump airflow")
-    with Undoing(kubectl_words(*postgres, f"test -e /tmp/e2e.done || {restore}; rm -f /tmp/e2e.done"), up):
-        kubectl(*scale, "--replicas=0")
+    undo = kubectl_words(*postgres, f"test -e /tmp/e2e.done || {restore}; rm -f /tmp/e2e.done")
+    with Undoing(undo, rollback_words(revision())):
+        kubectl("delete", "deployments,jobs", f"--selector=app.kubernetes.io/instance={NAME}",
+                f"--namespace={NAMESPACE}", "--cascade=foreground", timeout_seconds=300)  # fmt: skip
         sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
         kubectl(*postgres, f"{restore} && touch /tmp/e2e.done", timeout_seconds=180)
     for component in COMPONENTS:
