@@ -366,9 +366,7 @@ def test_the_migration_sets_pools_only_where_teams_have_some():
 
 
 def test_on_the_way_down_the_migration_does_nothing_else():
-    assert load("migrate").commands("{}", "3.2.1") == [
-        ["airflow", "db", "downgrade", "--to-version", "3.2.1", "--yes"]
-    ]
+    assert load("migrate").commands("{}", "3.2.1") == [["airflow", "db", "downgrade", "--to-version", "3.2.1", "--yes"]]
 
 
 def test_airflow_understands_the_commands_of_migration_and_clean_up():

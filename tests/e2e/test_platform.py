@@ -19,7 +19,7 @@ COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 
 def pods(kube_cluster: Cluster) -> list[pykube.Pod]:
     found = pykube.Pod.objects(kube_cluster.kube_client).filter(namespace=NAMESPACE)
-    # Not the pods of Jobs, which come and go: migrate, bootstrap, and the sweep every ten minutes. Nor those of `helm test`.
+    # Not the pods of Jobs, which come and go: migrate, bootstrap, and the sweep every ten minutes; nor of `helm test`.
     return [
         pod
         for pod in found

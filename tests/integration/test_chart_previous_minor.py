@@ -9,14 +9,14 @@ from ci.pins import pins
 from tests.integration import previous_airflow
 from tests.integration.chart_pods import empty_database
 
-DAG = '''
+DAG = """
 from datetime import datetime
 from airflow.sdk import DAG
 from airflow.providers.standard.operators.bash import BashOperator
 
 with DAG("demo__history", schedule=None, start_date=datetime(2026, 1, 1)):
     BashOperator(task_id="one", bash_command="echo one") >> BashOperator(task_id="two", bash_command="echo two")
-'''
+"""
 RUNS = ("2026-01-01", "2026-01-02", "2026-01-03")
 
 
@@ -43,8 +43,8 @@ class Releases:
         """Return what must not be lost: runs and task instances with their states, a connection, a variable."""
         code = (
             "import cronlift_database as d; c = d.connect(5).cursor(); "
-            "c.execute(\"SELECT dag_id, run_id, state FROM dag_run ORDER BY 1, 2\"); runs = c.fetchall(); "
-            "c.execute(\"SELECT run_id, task_id, state, try_number FROM task_instance ORDER BY 1, 2\"); "
+            'c.execute("SELECT dag_id, run_id, state FROM dag_run ORDER BY 1, 2"); runs = c.fetchall(); '
+            'c.execute("SELECT run_id, task_id, state, try_number FROM task_instance ORDER BY 1, 2"); '
             "import json; print(json.dumps([runs, c.fetchall()]))"
         )
         done = self.pods.run("python", "-c", code)
