@@ -131,7 +131,7 @@ def test_a_server_that_refuses_costs_nothing_but_time(world):
     world.received.refuse = True
     words = world.round()
     assert "Team demo was not told by mail: " in words
-    assert "Team demo was not told by webhook: Service Unavailable" in words
+    assert "Team demo was not told by webhook: HTTP Error 503: Service Unavailable" in words
     assert str(world.received.http_port) not in words
     world.received.refuse = False
     world.round()

@@ -79,7 +79,10 @@ class MailHandler(socketserver.StreamRequestHandler):
                 self._say("250-receiver", "250 AUTH PLAIN" if is_open else "250 STARTTLS")
             elif verb == "STARTTLS" and self.server.certificate:
                 self._say("220 go on")
-                self.request = self.server.certificate.wrap_socket(self.request, server_side=True)
+                try:
+                    self.request = self.server.certificate.wrap_socket(self.request, server_side=True)
+                except ssl.SSLError:
+                    return  # the client does not trust us
                 self.setup()
                 is_open = True
             elif verb == "QUIT":
@@ -104,6 +107,11 @@ class MailHandler(socketserver.StreamRequestHandler):
                 self._say("250 ok")
             else:
                 self._say("502 what?")
+
+    def finish(self) -> None:
+        """Close the connection, which STARTTLS has wrapped without the server's knowledge."""
+        super().finish()
+        self.request.close()
 
     def _body(self) -> bytes:
         lines = []

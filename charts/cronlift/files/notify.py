@@ -204,7 +204,7 @@ def post(message: Message, url_file: str, environment: Mapping[str, str]) -> Non
         ValueError: The file holds no http address.
     """
     url = Path(url_file).read_text().strip()
-    if not url.startswith(("https://", "http://")):
+    if not url.startswith(("https://", "http://")) or not url.isprintable() or " " in url:
         raise ValueError("the webhook's Secret holds no address that begins with https:// or http://")
     base_url = environment.get("AIRFLOW__API__BASE_URL", "")
     events = [
@@ -238,8 +238,7 @@ def send(message: Message, route: Mapping[str, Any], environment: Mapping[str, s
         else:
             post(message, route["webhook"], environment)
     except (OSError, ValueError, http.client.HTTPException) as error:
-        words = str(getattr(error, "reason", "") or error)
-        print(f"Team {message.team} was not told by {message.target}: {words}", file=sys.stderr, flush=True)
+        print(f"Team {message.team} was not told by {message.target}: {error}", file=sys.stderr, flush=True)
         return False
     print(f"Told team {message.team} by {message.target}: {message.subject()}", flush=True)
     return True
