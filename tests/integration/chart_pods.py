@@ -11,7 +11,7 @@ from pathlib import Path
 from cryptography.fernet import Fernet
 
 from ci.paths import ROOT
-from tests.integration.own_postgres import Server, running
+from tests.integration.own_postgres import NAME, Server, running
 
 SCRIPTS = ROOT / "charts/cronlift/files"
 KEY = Fernet.generate_key().decode()
@@ -61,10 +61,10 @@ class Pods:
 
 
 @contextmanager
-def empty_database() -> Iterator[Pods]:
-    """Run a server with an empty database for a block."""
+def empty_database(name: str = NAME) -> Iterator[Pods]:
+    """Run a server with an empty database of this name for a block."""
     # Not pytest's own folder: PostgreSQL's user must be able to enter it.
-    with tempfile.TemporaryDirectory(prefix="cronlift-postgres-") as folder, running(Path(folder)) as server:
+    with tempfile.TemporaryDirectory(prefix="cronlift-postgres-") as folder, running(Path(folder), name) as server:
         Path(folder).chmod(0o755)
         home = Path(folder, "home")
         home.mkdir()

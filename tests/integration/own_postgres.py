@@ -29,15 +29,17 @@ class Server:
         port: On localhost.
         authority: Certificate of the CA that signed its own.
         folder: Where it may write.
+        name: Of the database.
     """
 
     port: int
     authority: Path
     folder: Path
+    name: str = NAME
 
     def variables(self, **more: str) -> dict[str, str]:
         """Return what the chart gives a pod for this database, verified by TLS."""
-        parts = {"USER": USER, "PASSWORD": PASSWORD, "HOST": "localhost", "PORT": str(self.port), "NAME": NAME}
+        parts = {"USER": USER, "PASSWORD": PASSWORD, "HOST": "localhost", "PORT": str(self.port), "NAME": self.name}
         tls = {"TLS": "verify-full", "CA": str(self.authority)}
         return {f"CRONLIFT_DATABASE_{key}": value for key, value in {**parts, **tls, **more}.items()}
 
@@ -55,7 +57,7 @@ def programs() -> Path:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Server]:
+def running(folder: Path, name: str = NAME) -> Iterator[Server]:
     """Run a server in a folder until the block ends; not as root, which it refuses."""
     account = pwd.getpwnam("postgres")
     authority = _certificates(folder)
@@ -80,10 +82,10 @@ def running(folder: Path) -> Iterator[Server]:
         quoted = PASSWORD.replace("'", "''")
         for statement in (
             f"""CREATE ROLE "{USER}" LOGIN PASSWORD '{quoted}'""",
-            f'CREATE DATABASE "{NAME}" OWNER "{USER}"',
+            f'CREATE DATABASE "{name}" OWNER "{USER}"',
         ):
             _psql(folder, port, statement)
-        yield Server(port, authority, folder)
+        yield Server(port, authority, folder, name)
     finally:
         subprocess.run(
             [*control, "stop", "-m", "immediate"], check=True, capture_output=True, cwd=folder, **as_postgres
