@@ -60,8 +60,8 @@ def predecessor() -> str:
     return commits[1]
 
 
-def install(base: str) -> str:
-    """Run ct and return what it printed.
+def install(base: str) -> None:
+    """Run ct; what it prints goes into a log.
 
     Args:
         base: The commit whose chart is upgraded.
@@ -92,7 +92,6 @@ def install(base: str) -> str:
     text = log.read_text()
     if done.returncode or SKIPPED.search(text):
         raise CommandError(command, done.returncode or 1, text, log)
-    return text
 
 
 def main() -> None:
@@ -106,8 +105,8 @@ def main() -> None:
             kubectl("create", "namespace", namespace)
             kubectl("label", "namespace", namespace, RESTRICTED)
         with Stage("Install and upgrade the chart with ct", expected_seconds=700) as stage:
-            text = install(base)
-            stage.note = f"from {base[:7]}, {text.count('Phase:          Succeeded')} tests of helm"
+            install(base)
+            stage.note = f"from {base[:7]}"
     finally:
         _remove()
     print(f"Every values file of charts/cronlift/ci installs, and upgrades from {base[:12]}.")
