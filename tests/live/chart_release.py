@@ -71,7 +71,7 @@ def revision() -> str:
 def pods(component: str) -> dict[str, dict[str, Any]]:
     """Return the pods of a component that nobody is deleting, by uid."""
     selector = f"app.kubernetes.io/instance={NAME},app.kubernetes.io/component={component}"
-    found = get("pods", f"--namespace={NAMESPACE}", f"--selector={selector}")["items"]
+    found = (get("pods", f"--namespace={NAMESPACE}", f"--selector={selector}") or {"items": []})["items"]
     return {pod["metadata"]["uid"]: pod for pod in found if not pod["metadata"].get("deletionTimestamp")}
 
 

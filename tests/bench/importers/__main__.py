@@ -212,10 +212,11 @@ which runs each tool in a venv of its own.
 | wrong | there is a DAG, and it starts at other times or runs another command |
 | lost | no DAG; cronlift lists these lines with the reason, the others drop or refuse them |
 
-Each tool gets what it reads best: Orbiter each line by itself with a user before the command, for it takes the first word
-for one in every tab, and calls the DAGs of all files alike; airflow-cron each line without its user, for it refuses
-system tabs, and a whole file for one line. They name no time zone; here their DAGs are given the old host's. Variables,
-users, mail and standard input after `%` are not compared: a line that needs its `%` text is wrong where that is lost.
+Each tool gets what it reads best: Orbiter each line by itself with a user before the command, for it takes the first
+word for one in every tab, and calls the DAGs of all files alike; airflow-cron each line without its user, for it
+refuses system tabs, and a whole file for one line. They name no time zone; here their DAGs are given the old host's.
+Variables, users, mail and standard input after `%` are not compared: a line that needs its `%` text is wrong where that
+is lost.
 """,
         encoding="utf-8",
     )
