@@ -1,5 +1,6 @@
 """Upgrades of the live release: nothing restarts without a reason, and no running Job notices one."""
 
+import os
 import time
 
 import pytest
@@ -29,7 +30,8 @@ from tests.live.scratch_dag import NAMESPACE as TEAM_NAMESPACE
 from tests.live.undo import Undoing
 from tests.live.waiting import wait_for
 
-JOBS = Shape(seconds=240, tasks=50)
+LONG = bool(os.environ.get("LONG"))
+JOBS = Shape(seconds=240, tasks=50) if LONG else Shape(seconds=150, tasks=10)
 """Each runs longer than the upgrade replaces pods."""
 
 
@@ -51,7 +53,7 @@ TAKE_BACK = ["--force-conflicts"]
 
 
 @pytest.mark.timeout(2400)
-def test_running_jobs_survive_an_upgrade_that_replaces_every_pod_and_migrates_and_the_way_back(airflow):
+def test_running_jobs_survive_an_upgrade_that_replaces_every_pod_and_migrates(airflow):
     head = sql("SELECT version_num FROM alembic_version")
     newer = load_next_image(head)
     before, pods_before = revision(), all_uids()
@@ -75,7 +77,8 @@ def test_running_jobs_survive_an_upgrade_that_replaces_every_pod_and_migrates_an
             figures = {"running_jobs": JOBS.tasks, "seconds": round(seconds), "still_running_after": still}
             print(f"\nEvery pod replaced and the database migrated: {figures}")
             measurements.write("upgrade", measurements.machine(), figures)
-            check_the_way_back(airflow, newer, before, head)
+            if LONG:
+                check_the_way_back(airflow, newer, before, head)
         assert set(airflow.health().values()) == {"healthy"}
     finally:
         dag.remove()

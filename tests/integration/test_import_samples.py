@@ -9,7 +9,11 @@ from click.testing import CliRunner
 from ci.paths import ROOT
 from cronlift.cli.main import main
 
-ZONES = ["UTC", "Europe/Paris", "America/New_York", "America/Havana", "Asia/Kolkata", "Australia/Lord_Howe"]
+LONG = bool(os.environ.get("LONG"))
+ZONES = ["Europe/Paris", "Australia/Lord_Howe"]
+if LONG:
+    ZONES += ["UTC", "America/New_York", "America/Havana", "Asia/Kolkata"]
+YEARS = "5" if LONG else "1"
 
 
 def crontabs() -> list[str]:
@@ -26,5 +30,5 @@ def test_every_imported_dag_runs_when_the_old_daemon_did(tmp_path: Path, zone: s
     words = ["--timezone", zone, "--team", "demo", "--repo", str(tmp_path)]
     done = CliRunner().invoke(main, ["import", *crontabs(), *words])
     assert done.exit_code in (0, 1), done.output
-    proof = CliRunner().invoke(main, ["prove", str(tmp_path / "dags/demo"), "--years", "1"])
+    proof = CliRunner().invoke(main, ["prove", str(tmp_path / "dags/demo"), "--years", YEARS])
     assert proof.exit_code == 0, proof.output
