@@ -51,6 +51,32 @@ def test_each_start_is_a_line_and_two_at_once_are_two(tab: str) -> None:
     assert fires(tab, 3) == (0, ["29T01:00:00", "29T01:00:00", "30T00:00:00"], "")
 
 
+@pytest.mark.parametrize(
+    ("text", "times"),
+    [
+        ("\ufeff30 2 * * * x", ["29T01:00:00"]),
+        ("#30 2 * * * /x", ["29T01:00:00"]),
+        ("# 30 2 29 3 0 root /x", ["29T01:00:00"]),
+        ("#MIGRATED web__a 2026-03-01 30 2 * * * x", ["29T01:00:00"]),
+        ("30\t2\t*\t*\tSUN mysql -px", ["29T01:00:00"]),
+        ("@midnight", ["28T23:00:00", "29T22:00:00"]),
+        ("30 2 * * *\xa0x", ["29T01:00:00"]),
+        ("0 0 12 * * ? /quartz", []),
+    ],
+)
+def test_schedule_is_read_wherever_it_stands(tab: str, text: str, times: list[str]) -> None:
+    Path(tab).write_text(f"{text}\nA=\nwhat the daemon throws the file away for\n")
+    assert fires(tab, 1)[:2] == (0, times)
+
+
+def test_job_that_was_commented_out_is_told_to_be_one(tab: str) -> None:
+    Path(tab).write_text("#30 2 * * * /x\n#30 days have September\n")
+    assert "tab:1: the line is commented out, so the daemon does not start it" in fires(tab, 1)[2]
+    code, out, err = fires(tab, 2)
+    assert (code, out) == (1, [])
+    assert "tab:2: the line is a comment" in err
+
+
 def test_cron_tz_above_the_line_counts_for_cronie_alone(tab: str) -> None:
     assert fires(tab, 5, "cronie")[1] == ["29T06:30:00"]
     assert fires(tab, 5, "debian")[1] == ["29T01:00:00"]

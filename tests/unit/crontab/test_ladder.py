@@ -51,6 +51,10 @@ def stock(expression: str, zone: str) -> str:
         ("30 2 * * *", "Europe/Paris", "cronlift",
          'CrontabTimetable("30 2 * * *", timezone="Europe/Paris", flavour="debian")'),
         ("0 0 */2 * 1", "UTC", "cronlift", 'CrontabTimetable("0 0 */2 * 1", timezone="UTC", flavour="debian")'),
+        ('30" 2 * * 0,6"x', "Europe/Paris", "cronlift",
+         'CrontabTimetable("30 2 * * 0,6", timezone="Europe/Paris", flavour="debian")'),
+        ("30 2 * * *\xa0x", "Europe/Paris", "cronlift",
+         'CrontabTimetable("30 2 * * *", timezone="Europe/Paris", flavour="debian")'),
         ("0 22-2 * * *", "UTC", "never", "None"),
         ("0 0 31 2 *", "UTC", "never", "None"),
         ("@reboot", "UTC", "never", "None"),
@@ -183,3 +187,16 @@ def test_choice_of_airflows_own_timetable_holds_through_changes_of_the_clock() -
                 wanted = fire_minutes(schedule, ZoneInfo(zone), change - 300, real[-1] + 1, Flavour.DEBIAN)
                 assert real == list(wanted), (text, zone, from_minute(change))
     assert {"cron-trigger", "cronlift", "rewritten"} <= set(kinds)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [("0 0 * * fri-sun", "counts backwards"), ("0 22-2 * * *", "counts backwards"), ("0 0 31 2 *", "no such date")],
+)
+def test_reason_why_it_never_fires_is_the_right_one(text: str, why: str) -> None:
+    assert why in choose(text, Flavour.DEBIAN, "UTC").reason
+
+
+def test_random_draw_that_stays_is_not_exact() -> None:
+    found = choose("0~59 4 * * *", Flavour.CRONIE, "UTC", "team__job")
+    assert (found.verdict, "draws anew" in found.reason) == (Verdict.EQUIVALENT, True)

@@ -314,6 +314,7 @@ def test_user_of_a_tab_comes_from_its_place() -> None:
         pytest.param(["0 1 * * * mytool run --all"], Format.USER, id="a tool and its words"),
         pytest.param(["0 1 * * * backup.sh /srv/bin/x"], Format.USER, id="a script"),
         pytest.param(["0 1 * * * root"], Format.USER, id="one word"),
+        pytest.param(["0 1 * * * root /x", "0 2 * * * root"], Format.SYSTEM, id="one command missing"),
         pytest.param(["#0 1 * * * root /x"], Format.SYSTEM, id="only commented out"),
         pytest.param(["#0 1 * * * root /x", "0 1 * * * /x"], Format.USER, id="jobs go before comments"),
         pytest.param(["@daily www-data /x"], Format.SYSTEM, id="nickname"),
@@ -481,6 +482,8 @@ def test_percent_ends_the_command(text: str, flavour: Flavour, command: str, std
 
 def test_raw_percent_is_told() -> None:
     assert "Most likely a bug" in line("* * * * * sleep $((RANDOM % 600))").warnings[0]
+    assert "Most likely a bug" in line("* * * * * x $(date +%F)").warnings[0]
+    assert "Most likely a bug" not in line("* * * * * mail joe%Hello,%%here it is.").warnings[0]
     assert "standard input" in line("* * * * * mail joe%hello").warnings[0]
     assert not line("* * * * * date +\\%F").warnings
 

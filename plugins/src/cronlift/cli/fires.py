@@ -37,8 +37,12 @@ def moment(value: str) -> datetime:
 @click.option("--seed", default="", help="For cronie's a~b: the DAG id, which draws the same as the import does.")
 @click.option("--dag", metavar="DAG_ID", help="Ask a DAG instead of a line.")
 @click.option("--dags", type=click.Path(exists=True, path_type=Path), metavar="DIR", help="Where its file is.")
-@click.option("--from", "after", required=True, type=moment, metavar="ISO", help="Later than this time.")
-@click.option("--to", "until", required=True, type=moment, metavar="ISO", help="Not later than this time.")
+@click.option(
+    "--from", "after", required=True, type=moment, metavar="ISO", help="Later than this time; UTC without an offset."
+)
+@click.option(
+    "--to", "until", required=True, type=moment, metavar="ISO", help="Not later than this time; UTC without an offset."
+)
 def fires_command(
     file: Path | None,
     line: int | None,
@@ -53,7 +57,8 @@ def fires_command(
     """Print when a line of FILE started its job, or when a DAG runs: UTC, a time a line.
 
     A time at which the daemon starts the job twice is printed twice; @reboot has none, which a note says. Only the time
-    fields count, whatever is wrong with the rest of the line or of the file.
+    fields count, whatever is wrong with the rest of the line or of the file; of a job that was commented out too, which
+    a note says.
 
     Exit code: 0 well, 1 the line has no schedule or the DAG cannot be loaded, 2 wrong usage.
     """
@@ -84,6 +89,8 @@ def _of_line(
     found = read_schedule(Source(str(file), content), line, flavour, seed)
     if found.schedule.reboot:
         click.echo(f"{file}:{line}: @reboot starts with the machine, at no time of the clock", err=True)
+    if found.note:
+        click.echo(f"{file}:{line}: {found.note}", err=True)
     cron_zone = find_zone(found.cron_zone_name) if found.cron_zone_name else None
     for warning in found.schedule.warnings:
         click.echo(f"{file}:{line}: {warning}", err=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from cronlift.crontab.model import Flavour
 
 _RAW_PERCENT = re.compile(r"(?<!\\)(?:\\\\)*%")
-_FORMAT_AFTER_PERCENT = re.compile(r"[YmdHMSFTsjuaAbBeyGVUWwnNzZcDRxX]")
+_FORMAT_AFTER_PERCENT = re.compile(r"[YmdHMSFTsjuaAbBeyGVUWwnNzZcDRxX](?![a-z])")
 
 
 def setting_advice(name: str, value: str, flavour: Flavour) -> list[str]:

@@ -14,8 +14,6 @@ COMMAND_LIMITS_BYTES = {Flavour.DEBIAN: 998, Flavour.CRONIE: 131_070}
 """Debian refuses what fills its 1000 bytes; cronie cuts at 131,071 without a word."""
 
 _BLANKS = " \t"
-_OTHER_SPACE = re.compile(r"[^\S \t]")
-"""What Python takes for blanks, and the daemons for letters: a vertical tab, for example."""
 _FIELDS = re.compile(r"(?:[^ \t]+[ \t]+){4}[^ \t]+")
 
 
@@ -70,7 +68,7 @@ def read_entry(text: str, reading: Reading) -> Entry:
     Source: `load_entry` in entry.c of cron 3.0pl1-162 (Debian) and of cronie 1.7.2.
     """
     undashed, entry = _read_dash(text, reading)
-    schedule, rest = _split_schedule(undashed)
+    schedule, rest = split_schedule(undashed)
     fault, advice = _check_schedule(undashed, schedule, reading)
     entry = replace(entry, schedule=schedule, error=entry.error or fault, warnings=entry.warnings + advice)
     if rest is None:
@@ -103,8 +101,12 @@ def _read_dash(text: str, reading: Reading) -> tuple[str, Entry]:
     return text[1:], Entry(warnings=("The `-` before the minute only kept the job out of cron's log.",))
 
 
-def _split_schedule(text: str) -> tuple[str | None, str | None]:
-    """Return the time fields, and what follows them; None for what is missing."""
+def split_schedule(text: str) -> tuple[str | None, str | None]:
+    """Return the time fields of a line, and what follows them; None for what is missing.
+
+    Args:
+        text: The line from its first character that is no blank, without cronie's `-` in front of the minute.
+    """
     if text.startswith("@"):
         word = re.split(r"[ \t]", text, maxsplit=1)[0]
         return word, text[len(word) :].lstrip(_BLANKS)
@@ -123,7 +125,7 @@ def _check_schedule(text: str, schedule: str | None, reading: Reading) -> tuple[
     if not schedule.startswith("@") and schedule.count(" ") < 4:
         return _too_few_fields(text, schedule, reading), ()
     try:
-        parsed = parse_schedule(_OTHER_SPACE.sub("\N{REPLACEMENT CHARACTER}", schedule), reading.flavour)
+        parsed = parse_schedule(schedule, reading.flavour)
     except ScheduleError as error:
         return dialect_of(text) or f"{error.what}. {error.cure}", ()
     # The number that stands for cronie's a~b depends on the job's id, which is not known here.

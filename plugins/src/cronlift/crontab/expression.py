@@ -38,6 +38,9 @@ _EVERY_DAY = frozenset(range(1, 32))
 _EVERY_MONTH = frozenset(range(1, 13))
 _EVERY_WEEKDAY = frozenset(range(7))
 
+_BLANKS = re.compile(r"[ \t\r\n]+")
+"""What Python takes for blanks besides, such as a no-break space, is a letter to the daemons."""
+
 _FIVE = "Write minute, hour, day of month, month and day of week, for example `30 2 * * 1-5`."
 _NICKNAMES_CURE = "Write one of @yearly, @monthly, @weekly, @daily, @hourly, or five fields such as `*/5 * * * *`."
 
@@ -130,7 +133,7 @@ def parse_schedule(text: str, flavour: Flavour, seed: str = "") -> Schedule:
         entry.c of cron 3.0pl1-162 (Debian) and of cronie 1.7.2.
     """
     flavour = Flavour(flavour)
-    words = text.strip(" \t\r\n").split()
+    words = [each for each in _BLANKS.split(text) if each]
     shown = " ".join(words)
     if words and words[0].startswith("@"):
         return _nickname(words, shown)

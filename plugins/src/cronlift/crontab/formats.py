@@ -15,6 +15,9 @@ _HEAD = re.compile(r"\bdow\s+user(-?name)?\s+com+and", re.IGNORECASE)
 _ARGUMENT = re.compile(r"[-<>|&;]|\d+>")
 """What follows a program, and never a user."""
 
+_SPOOL = re.compile(r"(?:^|/)(?:cron/(?:crontabs|tabs)|spool/cron|etc/crontabs)/[^/]+\Z")
+"""Where a daemon looks for users' tabs; any other folder called crontabs may hold tabs of both formats."""
+
 _PROGRAM = re.compile(r"^/.*(/s?bin/|\.(sh|bash|py|php|pl|rb|jar)\Z)")
 
 
@@ -30,7 +33,7 @@ def known_format(source: Source) -> Format | None:
     kind = source.kind if place is None or source.kind != "user" else place.kind
     if kind in ("system", "cron.d"):
         return Format.SYSTEM
-    return Format.USER if place is not None and place.user else None
+    return Format.USER if place is not None and place.user and _SPOOL.search(source.path) else None
 
 
 def guess_format(
@@ -61,7 +64,7 @@ def guess_format(
         elif text and parse_assignment(text, flavour) is None:
             jobs += _tail(text, flavour)
     tails = [_two_words(tail, flavour) for tail in jobs or disabled]
-    if not tails or not all(_can_be_column(words, users) for words in tails):
+    if not all(_can_be_column(words, users) for words in tails) or max(map(len, tails), default=0) < 2:
         return Format.USER
     if needs_all:
         return Format.SYSTEM if all(_is_beyond_doubt(words, users) for words in tails) else Format.USER
@@ -76,15 +79,18 @@ def _two_words(tail: str, flavour: Flavour) -> list[str]:
 
 
 def _can_be_column(words: list[str], users: frozenset[str] | None) -> bool:
-    return len(words) > 1 and can_be_user(words[0], users) and not _ARGUMENT.match(words[1])
+    if len(words) == 1:  # the command is missing, which makes the line a bad one, and the column no less of one
+        return is_known_user(words[0], users) and words[0] not in ALSO_PROGRAMS
+    return bool(words) and can_be_user(words[0], users) and not _ARGUMENT.match(words[1])
 
 
 def _is_beyond_doubt(words: list[str], users: frozenset[str] | None) -> bool:
-    return is_known_user(words[0], users) and words[0] not in ALSO_PROGRAMS and looks_like_command(words[1])
+    known = is_known_user(words[0], users) and words[0] not in ALSO_PROGRAMS
+    return known and len(words) > 1 and looks_like_command(words[1])
 
 
 def _is_column(words: list[str], users: frozenset[str] | None) -> bool:
-    user, command = words[0], words[1]
+    user, command = words[0], words[1] if len(words) > 1 else ""
     if is_known_user(user, users) and (users is not None or user not in ALSO_PROGRAMS):
         return True
     return command in KNOWN_COMMANDS or bool(_PROGRAM.search(command))

@@ -8,6 +8,7 @@
 "The same fire times" is decided for 28 years, in which the calendar with its changes of the clock repeats.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -20,6 +21,8 @@ from cronlift.crontab.model import Flavour, Verdict
 from cronlift.crontab.stock import NEAR_MINUTES, StockClock, halves, stock_expression
 from cronlift.crontab.ticks import on_day
 from cronlift.crontab.zones import MINUTES_PER_DAY, changes, find_zone, from_minute, offset_at, to_minute
+
+_UNKNOWN = re.compile(r"[^0-9A-Za-z*,/~-]")
 
 YEARS = 28
 """Weekdays and dates repeat after 28 years, so every change of the clock meets every kind of day."""
@@ -76,7 +79,11 @@ def choose(
     begin = to_minute(start or datetime(datetime.now(UTC).year, 1, 1, tzinfo=UTC))
     zone = find_zone(zone_name)
     elsewhere = find_zone(cron_zone) if cron_zone and flavour is Flavour.CRONIE else None
-    return replace(_choose(schedule, flavour, zone, elsewhere, begin), warnings=schedule.warnings)
+    found = replace(_choose(schedule, flavour, zone, elsewhere, begin), warnings=schedule.warnings)
+    if "~" in schedule.text and found.verdict is Verdict.EXACT:
+        drawn = f"{found.reason} cronie draws anew whenever it loads the tab; here the draw stays."
+        return replace(found, verdict=Verdict.EQUIVALENT, reason=drawn)
+    return found
 
 
 @lru_cache(maxsize=4096)
@@ -194,18 +201,23 @@ def _first_other(found: list[int], wanted: list[int]) -> int:
 
 
 def _settled(schedule: Schedule) -> str:
-    """Return the text with what cronie draws at random replaced by what was drawn."""
-    words = schedule.text.split()
+    """Return the text with what cronie draws at random replaced by what was drawn, and without what Debian skips.
+
+    Debian's cron stops reading a field at a character that it does not know, which may be a quote.
+    """
+    words = [_UNKNOWN.split(each, maxsplit=1)[0] for each in schedule.text.split(" ")]
     sets = (schedule.minutes, schedule.hours, schedule.days, schedule.months, schedule.weekdays)
     if len(words) != len(sets):
-        return schedule.text
+        return schedule.text  # a nickname
     return " ".join(
         ",".join(map(str, sorted(numbers))) if "~" in word else word for word, numbers in zip(words, sets, strict=True)
     )
 
 
 def _why_never(schedule: Schedule) -> str:
-    if all((schedule.minutes, schedule.hours, schedule.months, schedule.days or schedule.weekdays)):
+    together = schedule.dom_star or schedule.dow_star
+    days = all((schedule.days, schedule.weekdays)) if together else any((schedule.days, schedule.weekdays))
+    if schedule.minutes and schedule.hours and schedule.months and days:
         return "There is no such date, so the daemon never starts it."
     return "A range counts backwards, which stands for nothing, so the daemon never starts it."
 

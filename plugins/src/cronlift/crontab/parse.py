@@ -187,7 +187,7 @@ class _Walk:
 
     def _read_comment(self, line: Line, text: str) -> Line:
         """Tell a job that was commented out from a remark."""
-        entry = _disabled_entry(text.lstrip("# \t"), self.reading)
+        entry = read_disabled(text, self.reading)
         if entry is None:
             return replace(line, kind=LineKind.COMMENT)
         found = self._read_job(line, entry)
@@ -197,12 +197,17 @@ class _Walk:
         return replace(found, kind=LineKind.DISABLED_JOB, warnings=(*found.warnings, *extra))
 
 
-def _disabled_entry(text: str, reading: Reading) -> Entry | None:
+def read_disabled(text: str, reading: Reading) -> Entry | None:
     """Read a comment as a job: with the tab's columns, else with those of a user's tab; None for a remark.
 
     Sentences rarely begin with five time fields, so those decide by themselves when one of them has a `*`. Where all
     five are mere numbers, and after a nickname (`@daily reports are sent`), a command must follow that looks like one.
+
+    Args:
+        text: The comment, with its `#`.
+        reading: How the lines of the file are read.
     """
+    text = text.lstrip("# \t")
     if not text or not (text[0].isdigit() or text[0] in "*@"):
         return None
     for columns in dict.fromkeys((reading.format, Format.USER)):
