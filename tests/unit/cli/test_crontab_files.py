@@ -274,3 +274,11 @@ def test_what_may_not_be_read_is_told_with_the_cure(tree: Path) -> None:
     assert len(caught.value.faults) == 2
     assert all("Permission denied" in str(each) and "sudo" in str(each) for each in caught.value.faults)
     assert "etc/crontab" in str(caught.value)
+
+
+def test_two_hosts_in_one_place_are_refused(tmp_path: Path) -> None:
+    one = pack(tmp_path / "one.tar.gz", {"etc/crontab": "1 1 * * * root /a\n"})
+    two = pack(tmp_path / "two.tar.gz", {"etc/crontab": "2 2 * * * root /b\n"})
+    assert found(one, one.with_name("one.tar.gz")) == {"etc/crontab": "system"}
+    with pytest.raises(CrontabError, match=r"^etc/crontab: Two files of this path .* --host NAME"):
+        read_inputs([str(one), str(two)])

@@ -219,7 +219,7 @@ def _sort_out(found: Sequence[FoundFile]) -> Inputs:
             warnings.append(f"{each.path} is a link to {each.link}, which was not handed over: nothing of it is read.")
         elif (source := _source(each, listed)) is not None:
             sources.append((source, not each.kind))
-    return Inputs(_named(sources), read_facts(texts, frozenset(paths)), tuple(warnings))
+    return Inputs(_once(_named(sources)), read_facts(texts, frozenset(paths)), tuple(warnings))
 
 
 def _listed(text: str) -> dict[str, tuple[int, str]]:
@@ -251,6 +251,24 @@ def _named(sources: Sequence[tuple[Source, bool]]) -> tuple[Source, ...]:
         replace(source, path=name if counts[name] == 1 else source.path)
         for (source, _), name in zip(sources, names, strict=True)
     )
+
+
+def _once(sources: Sequence[Source]) -> tuple[Source, ...]:
+    """Leave out what was handed over twice.
+
+    Raises:
+        CrontabError: Two files of one path differ: they come from two hosts.
+    """
+    found: dict[str, Source] = {}
+    faults: list[CrontabError] = []
+    for each in sources:
+        if found.setdefault(each.path, each).content != each.content:
+            what = "Two files of this path were handed over, and differ"
+            cure = "Import what comes from each host by itself, with --host NAME."
+            faults.append(CrontabFileError(what, where=each.path, cure=cure))
+    if faults:
+        raise CrontabError.all_of(faults)
+    return tuple(found.values())
 
 
 def _unreadable(path: str, error: OSError) -> CrontabFileError:
