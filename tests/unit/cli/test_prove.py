@@ -101,6 +101,15 @@ def test_same_schedule_with_another_timetable_is_compared_by_itself(tmp_path: Pa
     assert "✗ tab:2" in out
 
 
+def test_line_that_is_started_by_hand_must_have_no_schedule(tmp_path: Path) -> None:
+    lines = [{**entry(number, "30 2 * * *"), "schedule_kind": "manual"} for number in (1, 2)]
+    stock = 'CronTriggerTimetable("30 2 * * *", timezone="Europe/Paris")'
+    code, out, _ = prove(write(tmp_path / "team", {"team__1": "None", "team__2": stock}, lines))
+    assert code == 1
+    assert "✓ tab:1  30 2 * * *  Europe/Paris: started by hand, by decision" in out
+    assert "✗ tab:2" in out
+
+
 def test_json_tells_everything(tmp_path: Path) -> None:
     stock = 'CronTriggerTimetable("0 3 * * *", timezone="Europe/Paris")'
     lines = [entry(1, "0 3 * * *"), entry(2, "0 4 * * *")]

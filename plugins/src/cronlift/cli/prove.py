@@ -39,6 +39,8 @@ class Line:
     timezone: str
     cron_timezone: str | None
     flavour: str
+    by_hand: bool = False
+    """Somebody decided `action: manual`: the DAG is to have no runs of its own."""
 
     @property
     def seed(self) -> str:
@@ -96,6 +98,8 @@ def prove_command(folder: Path, full: bool, years: int, begin: datetime | None, 
     DIR is a team's folder, or the repo. Each schedule is looked at once. Up to 48 runs a day every start is compared;
     of denser schedules two days around each change of the clock and 30 weeks in between.
 
+    A line that is started by hand, by decision, must have no schedule.
+
     Exit code: 0 all are equal, 1 one differs or could not be compared, 2 wrong usage.
     """
     try:
@@ -141,7 +145,7 @@ def _pairs(folder: Path) -> list[Pair]:
     for line in lines:
         timetable = loaded.timetables.get(line.dag_id)
         told = None if timetable is None else (type(timetable).__name__, json.dumps(timetable.serialize()))
-        key = (line.schedule, line.timezone, line.cron_timezone, line.flavour, line.seed, told)
+        key = (line.schedule, line.timezone, line.cron_timezone, line.flavour, line.seed, line.by_hand, told)
         fault = "" if timetable is not None else _why_missing(line, loaded.import_errors)
         seen = groups.get(key, Pair((), timetable, fault))
         groups[key] = replace(seen, lines=(*seen.lines, line))
@@ -161,6 +165,7 @@ def _lines(report: Path) -> list[Line]:
                 timezone=entry["timezone"],
                 cron_timezone=entry.get("cron_timezone"),
                 flavour=entry.get("flavour") or data["flavour"],
+                by_hand=entry.get("schedule_kind") == "manual",
             )
             for entry in entries
         ]
@@ -210,7 +215,7 @@ def compare(pair: Pair, begin: datetime, years: int, full: bool) -> Pair:
         zones = [each for each in (zone, cron_zone) if each is not None]
         for part in stretches(schedule, zones, begin, years, full):
             first, last = to_minute(part.after) + 1, to_minute(part.until) + 1
-            daemon = fire_minutes(schedule, zone, first, last, flavour, cron_zone)
+            daemon = iter(()) if line.by_hand else fire_minutes(schedule, zone, first, last, flavour, cron_zone)
             dag = map(to_minute, run_times(pair.timetable, part.after, part.until, part.warm_up))
             equal, difference = first_difference(daemon, dag)
             count += equal
@@ -229,6 +234,8 @@ def _show(pair: Pair) -> None:
         said = pair.fault
     elif parts is not None:
         said = f"first difference {parts.at.isoformat()}: the daemon starts it {parts.daemon}x, the DAG {parts.dag}x"
+    elif line.by_hand:
+        said = "started by hand, by decision; the DAG has no schedule"
     else:
         said = f"equal, {pair.count:,} starts"
     zone = f"{line.cron_timezone} (CRON_TZ)" if line.cron_timezone else line.timezone

@@ -119,7 +119,7 @@ def load_of(lines: Iterable[Mapping[str, Any]]) -> Load:
 
 def rhythm_of_line(line: Mapping[str, Any]) -> Rhythm | None:
     """Return a report line's rhythm; None when it has no DAG, or none that starts by the clock."""
-    if not line.get("dag_id") or not line.get("schedule") or line.get("schedule_kind") == "never":
+    if not line.get("dag_id") or not line.get("schedule") or line.get("schedule_kind") in ("never", "manual"):
         return None
     try:
         return rhythm_of(parse_schedule(line["schedule"], Flavour(line["flavour"]), line["dag_id"]))
