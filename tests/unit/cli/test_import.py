@@ -376,3 +376,74 @@ def test_runs_are_compared(repo, tab, tmp_path):
     assert code == 1
     assert json.loads(out)[0]["differences"] == ["Exit codes: 0 before, 3 now."]
     assert run("compare", "--old", new, "--new", old, "--team", "none")[0] == 2
+
+
+PASSWORDS = """\
+DB_PASSWORD=s3cretone
+1 1 * * * mysql --password 's3crettwo' shop
+2 1 * * * curl -u mara:s3cretthree https://h.example/api
+3 1 * * * lftp -u mara,s3cretfour ftp.example.org -e ls
+4 1 * * * wget "https://h.example/cron?key=s3cretfive"
+5 1 * * * smbclient //h/x -U joe%s3cretsix
+#6 1 * * * mysql -ps3cretseven shop
+# password: s3creteight
+"""
+
+
+def test_no_password_is_written_or_said(repo, tab):
+    tab.write_text(PASSWORDS)
+    _, out, err = load(tab, "--user", "www-data")
+    _, more, _ = load(tab, "--user", "www-data", "--json")
+    everything = [
+        out.encode(),
+        err.encode(),
+        more.encode(),
+        *texts(repo).values(),
+        *(each.encode() for each in texts(repo)),
+    ]
+    assert [text for text in everything if b"s3cret" in text] == []
+    assert {line["line"] for line in report(repo)["lines"] if line["dag_id"]} == {2, 3, 4, 5}
+
+
+def test_one_command_creates_the_secret_of_a_group(repo, tab):
+    tab.write_text(PASSWORDS)
+    load(tab, "--user", "www-data")
+    text = (repo / "dags/web/import/REPORT.md").read_text()
+    assert text.count("kubectl create secret generic cron-web") == 1
+    keys = ("DB_PASSWORD", "FTP_PASSWORD", "HTTP_PASSWORD", "KEY", "PASSWORD")
+    assert all(f'--from-literal={key}="${key}"' in text for key in keys)
+
+
+def test_cutover_shows_no_password(repo, tab):
+    tab.write_text(PASSWORDS.replace("5 1 ", "#5 1 "))
+    load(tab, "--user", "www-data")
+    _, out, _ = run("cutover", "live", "web", "--team", "web", "--crontab", tab)
+    assert "mysql --password '***' shop" in out
+    assert "s3cret" not in out
+    assert "s3crettwo" in tab.with_name("web.crontab.new").read_text()
+
+
+def test_proposal_that_becomes_manual_is_proved(repo, tmp_path):
+    tab = tmp_path / "etc/anacrontab"
+    tab.parent.mkdir()
+    tab.write_text("1 5 cron.daily run-parts /etc/cron.daily\n")
+    load(tab)
+    decide(repo, "action: undecided", "action: manual")
+    assert load(tab)[0] == 0
+    code, out, _ = run("prove", "dags/web", "--years", "1")
+    assert (code, "started by hand" in out) == (0, True)
+    assert line_of(repo, 1)["runs_per_day"] == 0
+
+
+def test_same_file_twice_is_one(repo, tab, monkeypatch):
+    monkeypatch.chdir(tab.parent)
+    load("./web.crontab", "web.crontab", tab.name, "--repo", repo)
+    assert len(report(repo)["lines"]) == len(TAB.splitlines())
+
+
+def test_folder_of_crontabs_may_hold_system_tabs(repo, tmp_path):
+    (tmp_path / "crontabs").mkdir()
+    (tmp_path / "crontabs/shop").write_text("5 5 * * * www-data /opt/a.sh\n")
+    (tmp_path / "crontabs/mara").write_text("5 5 * * * /opt/b.sh\n")
+    load(tmp_path / "crontabs/shop", tmp_path / "crontabs/mara")
+    assert [line["user"] for line in report(repo)["lines"]] == ["www-data", "mara"]

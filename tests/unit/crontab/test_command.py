@@ -64,6 +64,10 @@ def test_paths_are_found(command: str, paths: tuple[str, ...]) -> None:
         ("/usr/bin/flock --nonblock /var/lock/x -c 'php y'", "flock", "/var/lock/x", False),
         ("flock /var/lock/x php y", "flock", "/var/lock/x", True),
         ("flock -w 10 /var/lock/x php y", "flock", "/var/lock/x", True),
+        ("flock -w 0 /var/lock/x php y", "flock", "/var/lock/x", False),
+        ("flock --timeout=0 /var/lock/x php y", "flock", "/var/lock/x", False),
+        ("lockf -t 0 /tmp/l php y", "lockf", "/tmp/l", False),
+        ("lockf -s -t 5 /tmp/l php y", "lockf", "/tmp/l", True),
         ("( flock -n 9 || exit 1; php y ) 9>/var/lock/x", "flock", "/var/lock/x", False),
         ("lockfile -r 0 /tmp/l && php y; rm -f /tmp/l", "lockfile", "/tmp/l", False),
         ("lockfile /tmp/l && php y", "lockfile", "/tmp/l", True),
@@ -86,9 +90,9 @@ def test_locks_are_found(command: str, kind: str, target: str, waits: bool) -> N
         ("[ -x /usr/bin/x ] && /usr/bin/x", "test", "-x /usr/bin/x"),
         ("[[ -d /x ]] && y", "test", "-d /x"),
         ("grep -q y /x && z", "grep", "-q y /x"),
-        ("diff -q /x /y || z", "diff", "-q /x /y"),
+        ("! diff -q /x /y && z", "diff", "-q /x /y"),
         ("x | grep -q y && z", "grep", "-q y"),
-        ("pgrep x || y", "pgrep", "x"),
+        ("pgrep x && y", "pgrep", "x"),
     ],
 )
 def test_tests_that_fail_on_a_normal_day_are_found(command: str, kind: str, target: str) -> None:
@@ -102,8 +106,20 @@ def test_programs_without_arguments_are_read(program: str) -> None:
     assert facts(program).programs == (program,)
 
 
-@pytest.mark.parametrize("command", ["php x && php y", "flock /l php x", "php x; [ -f /y ]"])
-def test_commands_without_a_test_in_front_expect_no_exit(command: str) -> None:
+@pytest.mark.parametrize(
+    "command",
+    [
+        "php x && php y",
+        "flock /l php x",
+        "php x; [ -f /y ]",
+        "test -x /usr/sbin/anacron || run-parts /etc/cron.daily",
+        "[ -f /run/x.pid ] || php y",
+        "[ -x /a ] && /a || true",
+        "[ -x /a ] && /a; true",
+        "flock -n /l php x || true",
+    ],
+)
+def test_commands_that_end_well_without_running_expect_no_exit(command: str) -> None:
     assert not facts(command).expects_exit
 
 
@@ -272,3 +288,19 @@ WORDS = st.sampled_from(
 def test_any_command_is_analysed(text: str, flavour: Flavour) -> None:
     found = facts(text, flavour, A="/x", SHELL="/bin/sh")
     assert all(path.startswith("/") for path in found.paths)
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        ("su - mara -c 'php x'", "su"),
+        ("cd /x && sudo -u mara php x", "sudo"),
+        ("/sbin/runuser -u mara php x", "runuser"),
+    ],
+)
+def test_programs_that_switch_users_are_told(command: str, name: str) -> None:
+    assert facts(command).switches == (f"`{name}` switches to another user, which a Pod may not.",)
+
+
+def test_user_of_ftp_is_no_host() -> None:
+    assert facts("lftp -u mara,s3cret ftp.example.org -e ls").hosts == ("ftp.example.org",)

@@ -45,6 +45,11 @@ def judged(text, decision=None, **more):
         ("0 3 * * * mysqldump -psecret1 -h db x\n", "changed", "its passwords come from a Secret (MYSQL_PASSWORD)"),
         ("DB_PASSWORD=secret1\n0 3 * * * /opt/a.sh\n", "changed", "Secret (DB_PASSWORD)"),
         ("0 3 * * * /opt/a.sh%password=secret1\n", "needs-decision", "standard input, after `%`, holds a password"),
+        ("0 3 * * * smbclient //h/x -U joe%secret1\n", "needs-decision", "standard input, after `%`, holds a password"),
+        ("0 3 * * * su - joe -c /opt/a.sh\n", "needs-decision", "`su` switches to another user"),
+        ("0 3 * * * sudo systemctl restart x\n", "host-only", "systemctl"),
+        ("0 3 31 2 * /opt/a.sh > /srv/data.csv\n", "never-ran", "There is no such date"),
+        ("0 3 31 2 * systemctl restart x\n", "never-ran", "There is no such date"),
         ("x 3 * * * /opt/a.sh\n", "rejected-by-daemon", ""),
         ("# x\n", "comment", ""),
     ],
@@ -196,3 +201,41 @@ def test_state_and_start_are_the_groups():
 def test_dags_begin_at_a_midnight_that_is_not_near(now, midnight):
     found = utc_midnight_after(datetime.fromisoformat(now).replace(tzinfo=UTC))
     assert found == datetime.fromisoformat(midnight).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict", "reason"),
+    [
+        (
+            "CRON_TZ=Mars/Base\n0 3 * * * /opt/a.sh\n",
+            "needs-decision",
+            "CRON_TZ above it is wrong: there is no time zone",
+        ),
+        ("RANDOM_DELAY=45\n0 3 * * * /opt/a.sh\n", "changed", "without the random RANDOM_DELAY"),
+        ("RANDOM_DELAY=0\n0 3 * * * /opt/a.sh\n", "exact", ""),
+        ("0~9 3 * * * /opt/a.sh\n", "equivalent", "draws anew"),
+    ],
+)
+def test_verdict_of_a_line_of_cronie(text, verdict, reason):
+    found = judged(text, flavour=Flavour.CRONIE).judgement
+    assert (str(found.verdict), reason in found.reason) == (verdict, True), found.reason
+
+
+@pytest.mark.parametrize(("action", "verdict"), [("host", "host-only"), ("drop", "disabled")])
+def test_decision_about_a_line_without_a_zone_is_carried_out(action, verdict):
+    text = "CRON_TZ=Mars/Base\n0 3 * * * /opt/a.sh\n"
+    found = judged(text, LineDecision(action=action), flavour=Flavour.CRONIE)
+    assert (str(found.judgement.verdict), found.job) == (verdict, None)
+
+
+def test_accepted_switch_of_users_is_a_change():
+    found = judged("0 3 * * * sudo /opt/a.sh\n", LineDecision(action="import"))
+    assert str(found.judgement.verdict) == "changed"
+    assert "it cannot switch users, by decision" in found.judgement.reason
+
+
+def test_nothing_is_told_twice():
+    warnings = judged("0 22-2 * * * /opt/a.sh\n").judgement.warnings
+    assert [each for each in warnings if "counts backwards" in each] == [
+        "The hour '22-2' counts backwards: debian accepts it, and it never matches."
+    ]

@@ -34,6 +34,20 @@ from cronlift.crontab.secrets import externalise, find_secrets, mask
         ("kitchen.sh /pass:s3 /job:x", "kitchen.sh /pass:*** /job:x", "PASS"),
         ("kitchen.sh -pass=s3 -job=x", "kitchen.sh -pass=*** -job=x", "PASS"),
         ("kitchen.sh -param:DB_PASSWORD=s3", "kitchen.sh -param:DB_PASSWORD=***", "DB_PASSWORD"),
+        ("java -Ddb.password=s3 -jar x.jar", "java -Ddb.password=*** -jar x.jar", "PASSWORD"),
+        ('curl -d \'{"api_key": "s3"}\' h', 'curl -d \'{"api_key": "***"}\' h', "API_KEY"),
+        ('curl -d "{\\"password\\":\\"s3\\"}" h', 'curl -d "{\\"password\\":\\"***\\"}" h', "PASSWORD"),
+        (
+            "curl https://api.telegram.org/bot12345:abcdefghij-0123456789/send",
+            "curl https://api.telegram.org/bot***/send",
+            "TELEGRAM_TOKEN",
+        ),
+        (
+            "curl https://discord.com/api/webhooks/1/abcdefghij0123456789",
+            "curl https://discord.com/api/webhooks/1/***",
+            "DISCORD_WEBHOOK",
+        ),
+        ("ncftpput -u me -p s3 h / x", "ncftpput -u me -p *** h / x", "FTP_PASSWORD"),
         ("sshpass -p s3 ssh h", "sshpass -p *** ssh h", "SSHPASS"),
         ("lftp -u me,s3 h", "lftp -u me,*** h", "FTP_PASSWORD"),
         ("redis-cli -a s3 ping", "redis-cli -a *** ping", "REDIS_PASSWORD"),
@@ -157,3 +171,15 @@ def test_any_text_can_be_masked(text: str) -> None:
 @pytest.mark.parametrize("piece", ["a.", "a-", "a_", "aA1", "a://", "?a_", "'", '"', "-p", "key=", "&key=1", "\\"])
 def test_long_lines_do_not_keep_the_search_busy(piece: str) -> None:
     mask("mysql " + piece * 20_000)
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("# password: s3cret", "# password: ***"),
+        ("# the db_password: s3cret, by mara", "# the db_password: *** by mara"),
+        ("# access key of mara", "# access key of mara"),
+    ],
+)
+def test_password_noted_in_a_comment_is_hidden(text: str, masked: str) -> None:
+    assert mask(text) == masked

@@ -17,6 +17,7 @@ from cronlift.crontab.decisions import FILE_NAME, STATES, read_decisions, set_gr
 from cronlift.crontab.plan import utc_midnight_after
 from cronlift.crontab.report import FILE_NAME as REPORT_JSON
 from cronlift.crontab.report import read_report
+from cronlift.crontab.secrets import mask
 from cronlift.crontab.write import IMPORT_FOLDER
 from cronlift.errors import CronliftError, CrontabError
 
@@ -61,10 +62,13 @@ def cutover_command(
         when = begin if state == "live" else before.groups[group].start
         text = set_group(texts[decisions], group, state, when)
         written = _crontab(crontab, output, state, group, found, when)
+        decisions.write_text(text, encoding="utf-8")
+    except OSError as error:
+        click.echo(f"cronlift: {error.filename} cannot be read or written: {error.strerror}", err=True)
+        sys.exit(1)
     except CronliftError as error:
         click.echo(f"cronlift: {error}", err=True)
         sys.exit(1)
-    decisions.write_text(text, encoding="utf-8")
     click.echo(f"Group {group} is {state}" + (f" from {when.isoformat()}" if state == "live" else ""), err=True)
     for line in written:
         click.echo(line, err=True)
@@ -88,5 +92,5 @@ def _crontab(
     target.write_bytes(changed.content)
     before, after = (each.decode("utf-8", "backslashreplace").splitlines() for each in (content, changed.content))
     for line in difflib.unified_diff(before, after, str(crontab), str(target), lineterm="", n=1):
-        click.echo(line)
+        click.echo(mask(line))
     return [f"{len(changed.lines)} lines of {crontab} are changed in {target}: install it on the old host at that time"]

@@ -275,7 +275,8 @@ def _tell(
             click.echo(f"✗ {line['file']}:{line['line']}: {line['reason']} {line['cure']}", err=True)
     counts = {verdict: count for verdict, count in report["counts"].items() if count}
     total = sum(report["counts"].values())
-    click.echo(f"{total} lines: " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()), err=True)
+    told = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    click.echo(f"{_lines(total)}: {told or 'the files are empty'}", err=True)
     fates = [change.fate for change in changes]
     written = ", ".join(f"{fates.count(fate)} {fate}" for fate in Fate if fates.count(fate))
     click.echo(f"{'Would write' if dry_run else 'Files'}: {written}", err=True)
@@ -284,6 +285,10 @@ def _tell(
     if dry_run:
         click.echo("Next: the same without --dry-run", err=True)
     elif undecided:
-        click.echo(f"Next: decide {undecided} lines in {place}/{decided.FILE_NAME}, then import again", err=True)
+        click.echo(f"Next: decide {_lines(undecided)} in {place}/{decided.FILE_NAME}, then import again", err=True)
     else:
         click.echo(f"Next: read {place}/REPORT.md, then: cronlift prove {folder}", err=True)
+
+
+def _lines(count: int) -> str:
+    return f"{count} line{'' if count == 1 else 's'}"

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TypeVar
 
@@ -19,6 +19,8 @@ _T = TypeVar("_T")
 _URL_HOST = re.compile(r"[a-z][a-z0-9+.-]*://(?:[^\s/@'\"]*@)?(\[[0-9a-f:]+\]|[A-Za-z0-9_.-]+)", re.IGNORECASE)
 _REMOTE = re.compile(r"(?:[\w.-]+@)?([A-Za-z0-9][A-Za-z0-9.-]*):.*\Z|[\w.-]+@([A-Za-z0-9.-]+)\Z")
 _LOCAL_ARGUMENT = re.compile(r"(?:-h|--host=)?(localhost|127\.0\.0\.1|::1)(?::[0-9]+)?")
+_NO_TIME = re.compile(r" (?:-[a-z]*[wt] ?|--(?:wait|timeout)[ =])0(?: |\Z)")
+"""How flock and lockf are told to give up at once, by a time of 0."""
 _ABSOLUTE = re.compile(r"(?:^|[=:,@])(/[^\s:,;'\"=<>|&]+)")
 
 
@@ -27,16 +29,18 @@ class Guard:
     """What decides at its start whether a command runs at all.
 
     Args:
-        kind: "flock", "lockfile", "setlock", "run-one", "solo", "pidfile", "test", "grep", "diff" or "pgrep".
+        kind: "flock", "lockf", "lockfile", "setlock", "run-one", "solo", "pidfile", "test", "grep", "diff" or "pgrep".
         target: The lock's file, or what is tested; empty when it is not known.
         waits: Whether a second start waits for the first to end (True), gives up (False), or it is no lock (None).
         text: The guard as written.
+        fails: Whether the command ends with another code than 0 when the guard keeps it from running.
     """
 
     kind: str
     target: str
     waits: bool | None
     text: str
+    fails: bool = False
 
     @property
     def is_lock(self) -> bool:
@@ -63,6 +67,7 @@ class CommandFacts:
         folder: Where it goes to by `cd`, as written; empty when it stays at home, None when it goes to several.
         expects_exit: Whether a guard makes it end with an exit code other than 0 on a normal day.
         fault: Why the shell cannot read it; None when it can. Such a job always failed.
+        switches: Why it cannot work in a Pod, which may not switch users; a sentence each.
     """
 
     programs: tuple[str, ...] = ()
@@ -79,6 +84,7 @@ class CommandFacts:
     folder: str | None = ""
     expects_exit: bool = False
     fault: str | None = None
+    switches: tuple[str, ...] = ()
 
 
 def analyse_command(
@@ -99,7 +105,9 @@ def analyse_command(
     script = parse_shell(command, bash=bash, variables=variables)
     simples = list(_simples(script, bash, variables))
     invocations = [each for simple in simples for each in unwrap(simple)]
-    guards = _unique([*_lock_guards(invocations, script), *_test_guards(script)])
+    is_caught = bool(script.items) and "||" in script.items[-1].operators
+    locks = [replace(each, fails=not (each.waits or is_caught)) for each in _lock_guards(invocations, script)]
+    guards = _unique([*locks, *_test_guards(script)])
     return CommandFacts(
         programs=_unique(each.program for each in invocations if each.name not in tables.BUILTINS),
         paths=_unique(_paths(script, simples)),
@@ -113,7 +121,8 @@ def analyse_command(
         hosts=_unique(_hosts(invocations, command)),
         run_parts=_unique(_run_parts(invocations)),
         folder=_folder(invocations),
-        expects_exit=any(guard.waits is not True for guard in guards),
+        expects_exit=any(guard.fails for guard in guards),
+        switches=_unique(_switches(invocations)),
         fault=script.fault,
     )
 
@@ -160,7 +169,11 @@ def _lock_guards(invocations: Sequence[Invocation], script: Script) -> Iterator[
             operands = each.operands(tables.FLOCK_WITH_VALUE)
             target = operands[0] if operands else ""
             waits = not any(word in ("--nonblock", "--nb") or re.match(r"-[a-z]*n", word) for word in each.options)
+            waits = waits and not _NO_TIME.search(each.text)
             yield Guard("flock", descriptors.get(target, target), waits, each.text)
+        elif name == "lockf":
+            operands = each.operands(frozenset({"-t"}))
+            yield Guard("lockf", operands[0] if operands else "", not _NO_TIME.search(each.text), each.text)
         elif name == "lockfile":
             operands = each.operands(frozenset({"-r", "-l", "-s"}))
             waits = not any(word.startswith("-r") for word in each.options)
@@ -191,20 +204,21 @@ def _descriptors(script: Script) -> dict[str, str]:
 def _test_guards(script: Script) -> Iterator[Guard]:
     """Yield the tests that stand in front of `&&` or `||`, or in an `if`."""
     for item in script.items:
-        for pipeline, _ in zip(item.pipelines, item.operators, strict=False):
+        for at, pipeline in enumerate(item.pipelines[:-1]):
             last = pipeline.commands[-1]
+            fails = item is script.items[-1] and "||" not in item.operators[at:]
             if isinstance(last, Group):
                 if last.kind in ("[[", "(("):
-                    yield Guard("test", " ".join(word.text for word in last.words), None, last.kind)
+                    yield Guard("test", " ".join(word.text for word in last.words), None, last.kind, fails)
                 continue
             for each in unwrap(last):
                 if (kind := tables.TESTS.get(each.name)) is None:
                     continue
                 text = " ".join(each.arguments)
                 if kind == "test" and re.search(r"\.(pid|lock|lck)\b", text):
-                    yield Guard("pidfile", _first_path(each), False, each.text)
+                    yield Guard("pidfile", _first_path(each), False, each.text, fails)
                 else:
-                    yield Guard(kind, text.removesuffix(" ]"), None, each.text)
+                    yield Guard(kind, text.removesuffix(" ]"), None, each.text, fails)
 
 
 def _first_path(each: Invocation) -> str:
@@ -241,6 +255,12 @@ def _host_only(invocations: Sequence[Invocation]) -> Iterator[str]:
             yield f"`{each.name}` {why}"
 
 
+def _switches(invocations: Sequence[Invocation]) -> Iterator[str]:
+    for each in invocations:
+        if each.name in tables.SWITCHING:
+            yield f"`{each.name}` switches to another user, which a Pod may not."
+
+
 def _localhost(invocations: Sequence[Invocation], variables: dict[str, str], command: str) -> Iterator[str]:
     for each in invocations:
         client = tables.CLIENTS.get(each.name)
@@ -273,7 +293,7 @@ def _hosts(invocations: Sequence[Invocation], command: str) -> Iterator[str]:
                 if found := _REMOTE.match(word):
                     yield next(group for group in found.groups() if group)
         elif each.name in tables.REMOTE_SHELLS:
-            operands = each.operands(tables.SSH_WITH_VALUE)
+            operands = each.operands(tables.FTP_WITH_VALUE if "ftp" in each.name else tables.SSH_WITH_VALUE)
             if operands and "$" not in operands[0]:
                 yield operands[0].rsplit("@", 1)[-1]
         elif (client := tables.CLIENTS.get(each.name)) is not None:

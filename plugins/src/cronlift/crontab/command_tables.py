@@ -27,6 +27,7 @@ SSH_WITH_VALUE = frozenset(
         "--password-file", "--filter",
     }
 )  # fmt: skip
+FTP_WITH_VALUE = frozenset({"-u", "-p", "-e", "-c", "-f", "-P"})
 REMOTE_SHELLS = frozenset({"ssh", "autossh", "sftp", "lftp", "ftp", "telnet", "nc", "ncat", "ping"})
 REMOTE_COPIES = frozenset({"scp", "rsync", "sshfs", "rcp"})
 MAILERS = frozenset({"mail", "mailx", "sendmail", "mutt", "esmtp", "msmtp", "ssmtp", "swaks"})
@@ -43,6 +44,9 @@ DETACHING = {
     "at": "puts work off to a daemon that no Pod has; make it a DAG.",
     "batch": "puts work off to a daemon that no Pod has; make it a DAG.",
 }
+
+SWITCHING = frozenset({"su", "sudo", "runuser", "doas", "gosu", "su-exec", "setuidgid"})
+"""Programs that switch users; a Pod's container may gain no rights."""
 
 _SERVICES = "works on the services of the old host."
 _PACKAGES = "works on the packages of the old host."

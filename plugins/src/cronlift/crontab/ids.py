@@ -13,6 +13,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from cronlift.crontab.secrets import mask
+
 SLUG_LIMIT = 60
 """Longer ids are hard to tell apart in the UI; Airflow itself stops at 250 characters."""
 
@@ -21,18 +23,25 @@ HASH_LENGTH = 16
 # fmt: off
 _WRAPPERS = frozenset({
     "env", "nice", "ionice", "nohup", "timeout", "time", "sudo", "chronic", "cronic", "solo", "exec", "command",
-    "flock", "lockfile", "setlock", "run-one", "setsid", "stdbuf", "source", ".", "test", "[", "[[", "cd", "sleep",
-    "export", "umask", "ulimit", "true", ":", "set", "mkdir", "if", "then", "else", "do", "!", "(", "{",
+    "flock", "lockf", "lockfile", "setlock", "run-one", "setsid", "stdbuf", "source", ".", "test", "[", "[[", "cd",
+    "sleep", "export", "umask", "ulimit", "true", ":", "set", "mkdir", "if", "while", "until", "then", "else", "do",
+    "!", "(", "{",
+})
+"""Words that stand before the program that a line is about."""
+_PREPARATIONS = frozenset({
+    "test", "[", "[[", "cd", "sleep", "source", ".", "export", "true", "umask", "mkdir", "read", "for", "case",
+    "select",
 })
 # fmt: on
-"""Words that stand before the program that a line is about."""
-
 _INTERPRETERS = re.compile(r"(python|perl|ruby|php|node|bash|sh|dash|zsh|ksh|java|bundle|just|make|Rscript)[\d.]*\Z")
 _WRAPPER_TAKES = {
-    "nice": {"-n"}, "ionice": {"-c", "-n"}, "timeout": {"-s", "-k"}, "flock": {"-w", "-E"}, "sudo": {"-u", "-g"},
+    "nice": {"-n"}, "ionice": {"-c", "-n"}, "timeout": {"-s", "-k"}, "flock": {"-w", "-E"}, "lockf": {"-t"},
+    "sudo": {"-u", "-g"},
 }  # fmt: skip
 _INTERPRETER_TAKES = frozenset({"--justfile", "--file", "-f", "-C"})
 _SEPARATORS = frozenset({"&&", "||", ";", "|", "&", "|&", "(", ")", "{", "}"})
+_SUBSTITUTION = re.compile(r"\$\([^()]*\)|`[^`]*`")
+_SLEEPING = re.compile(r"\s*(import time;\s*time\.)?(u?sleep|select)\b")
 _ARITHMETIC = re.compile(r"\$\(\(.*?\)\)")
 _SUFFIX = re.compile(r"\.(sh|bash|py|pl|php|rb|cgi|js|ktr|kjb)\Z")
 _FILE_SUFFIX = re.compile(r"\.(crontab|cron|tab|txt|conf)\Z", re.IGNORECASE)
@@ -110,16 +119,19 @@ def slug_of(text: str) -> str:
 
 
 def slug_words(command: str) -> list[str]:
-    """Return what names a command, the most telling first: its script, then the words that follow it.
+    """Return what names a command, the most telling first: its script, then the words that follow it; no passwords.
 
     Args:
         command: What the shell gets.
     """
-    words = _program_words(command)
+    command = mask(command)
+    words = _program_words(_SUBSTITUTION.sub("$_", command))
+    if not words or words[0] == "$_":
+        words = _program_words(command)
     if not words:
         return ["job"]
     first, rest = words[0], words[1:]
-    if _INTERPRETERS.match(_base(first)):
+    if _INTERPRETERS.match(_base(first)) and not _is_one_liner(first, rest):
         inner = next((each for each in rest if " " in each), None) if "-c" in rest else None
         if inner is not None:
             return slug_words(inner)
@@ -227,19 +239,10 @@ def _simple_commands(command: str) -> Iterable[list[str]]:
 
 
 def _is_preparation(words: Sequence[str]) -> bool:
-    return bool(words) and words[0] in {
-        "test",
-        "[",
-        "[[",
-        "cd",
-        "sleep",
-        "source",
-        ".",
-        "export",
-        "true",
-        "umask",
-        "mkdir",
-    }
+    """Tell what only prepares the way: a test, a change of folder, a pause of any kind, the head of a loop."""
+    if words and _INTERPRETERS.match(_base(words[0])):
+        return any(_SLEEPING.match(each) for each in words[1:])
+    return bool(words) and words[0] in _PREPARATIONS
 
 
 def _unwrapped(words: Sequence[str]) -> list[str]:
@@ -263,13 +266,19 @@ def _without_options(wrapper: str, words: list[str]) -> list[str]:
         if wrapper == "flock" and words[0] == "-c":
             break
         words = words[2:] if words[0] in _WRAPPER_TAKES.get(wrapper, ()) else words[1:]
-    if wrapper in {"flock", "lockfile", "setlock", "timeout", "cd", "sleep", "source", "."} and words:
+    if wrapper in {"flock", "lockf", "lockfile", "setlock", "timeout", "cd", "sleep", "source", "."} and words:
         words = words[1:]
     if wrapper == "flock" and words[:1] == ["-c"]:
         words = ["sh", *words]
     if wrapper in {"test", "[", "[[", "export", "umask", "mkdir"}:
         words = []
     return words
+
+
+def _is_one_liner(program: str, arguments: Sequence[str]) -> bool:
+    """Tell an interpreter whose program stands in the command itself, so that it names nothing."""
+    takes_one = re.match(r"(perl|ruby|php|node|Rscript)", _base(program))
+    return takes_one is not None and any(re.fullmatch(r"-[a-zA-Z]*[eEr]", each) for each in arguments)
 
 
 def _script_index(words: Sequence[str]) -> int | None:

@@ -156,7 +156,7 @@ def make_plan(
     asking = [_asking(line) for crontab in crontabs for line in crontab.lines if _has_id(line, crontab)]
     ids = dict(zip(asking, assign(settings.team, settings.host, asking, known, gone), strict=True))
     shared = _shared_locks(crontabs)
-    store = SecretStore(settings.namespace)
+    store = SecretStore()
     faults: list[CrontabError] = []
     planned = []
     for crontab in crontabs:

@@ -10,7 +10,7 @@ from cronlift.crontab.command import CommandFacts
 from cronlift.crontab.decisions import SCRATCH, LineDecision
 from cronlift.crontab.expression import parse_schedule
 from cronlift.crontab.ladder import Choice, choose
-from cronlift.crontab.model import Line, Verdict
+from cronlift.crontab.model import Flavour, Line, Verdict
 from cronlift.crontab.plan_image import expand, presences_of
 from cronlift.crontab.plan_model import Host, Judgement, one_line
 from cronlift.crontab.plan_questions import ACTIONS_HINT, covered, facts_of, is_log, locks_of, questions_of, warnings_of
@@ -27,6 +27,12 @@ from cronlift.errors import CrontabError, ScheduleError
 
 LATE_SECONDS = (60, 3600)
 """Bounds of how late a line with a lock may start: half the time to its next start, so that a slow Pod is no skip."""
+
+_LEFT_OUT = {
+    "host": (Verdict.HOST_ONLY, "It stays on the old host, by decision"),
+    "drop": (Verdict.DISABLED, "It is given up, by decision"),
+}
+"""Decisions for which nothing is written: the verdict, and why."""
 
 _NEVER_SCRATCH = (
     "/",
@@ -71,8 +77,8 @@ def judge_job(
     try:
         begin = datetime(start.year, 1, 1, tzinfo=UTC)
         choice = choose(line.schedule or "", host.flavour, host.zone, dag_id, cron_zone=line.timezone, start=begin)
-    except ScheduleError as error:
-        return Judgement(Verdict.REJECTED, error.what, error.cure, line.warnings), None
+    except ScheduleError as error:  # the time fields were read before, so it is the zone
+        return _without_zone(line, decision, error), None
     facts = facts_of(line, host.flavour)
     owner = host.users.get(line.user or "")
     variables = _variables(line, owner.home if owner else None)
@@ -84,11 +90,11 @@ def judge_job(
         facts=facts,
         presences=presences,
     )
-    if decision.action == "host":
-        return replace(left, verdict=Verdict.HOST_ONLY, reason="It stays on the old host, by decision"), None
-    if decision.action == "drop":
-        return replace(left, verdict=Verdict.DISABLED, reason="It is given up, by decision"), None
+    if (settled := _LEFT_OUT.get(decision.action)) is not None:
+        return replace(left, verdict=settled[0], reason=settled[1]), None
     questions = list(questions_of(line, choice, facts, host, decision))
+    if choice.verdict is Verdict.NEVER_RAN and decision.action == "undecided" and (questions or facts.host_only):
+        return replace(left, verdict=Verdict.NEVER_RAN, reason=choice.reason), None
     if questions:
         reason = " ".join(dict.fromkeys(what for what, _ in questions))
         cure = " ".join(dict.fromkeys(cure for _, cure in questions))
@@ -98,6 +104,15 @@ def judge_job(
         cure = f"Keep it on a host; or {ACTIONS_HINT[0].lower()}{ACTIONS_HINT[1:]}import, drop."
         return replace(left, verdict=Verdict.HOST_ONLY, reason=reason, cure=cure), None
     return _Maker(line, raw, host, decision, dag_id, choice, facts).make(left, store)
+
+
+def _without_zone(line: Line, decision: LineDecision, error: ScheduleError) -> Judgement:
+    """Judge a line whose CRON_TZ names no zone: cronie takes UTC then, which nobody can have meant."""
+    if (settled := _LEFT_OUT.get(decision.action)) is not None:
+        return Judgement(*settled, warnings=line.warnings)
+    reason = f"CRON_TZ above it is wrong: {error.what}; the daemon took UTC."
+    cure = f"{error.cure} Correct CRON_TZ in the crontab and import again; or {ACTIONS_HINT.lower()}host, drop."
+    return Judgement(Verdict.NEEDS_DECISION, reason, cure, line.warnings)
 
 
 @dataclass
@@ -118,6 +133,8 @@ class _Maker:
         self.more: list[str] = []
         if self.decision.action in ("import", "manual"):
             self._note_accepted()
+        if self.host.flavour is Flavour.CRONIE and _delay(dict(self.line.environment)):
+            self.changes.append("it starts at its time, without the random RANDOM_DELAY")
         person = self._person()
         command, secrets = self._secrets(store)
         environment = {name: value for name, value in self.line.environment if name not in secrets}
@@ -133,10 +150,11 @@ class _Maker:
         presences = presences_of(self.facts, self.host.image, self.host.flavour, variables, volumes, unused)
         manual = self.decision.action == "manual"
         verdict = self._verdict(manual)
+        changed = "" if verdict is Verdict.NEVER_RAN else "; ".join(self.changes)
         judgement = replace(
             left,
             verdict=verdict,
-            reason="; ".join(self.changes) or self.choice.reason,
+            reason=changed or self.choice.reason,
             cure=" ".join(dict.fromkeys(self.cures)),
             warnings=(*left.warnings, *self.more),
             presences=presences,
@@ -179,6 +197,8 @@ class _Maker:
             self.changes.append(f"at {self.line.schedule}, which was proposed and accepted")
         if self.facts.background:
             self.changes.append("what it leaves in the background ends with the Pod, by decision")
+        if self.facts.switches:
+            self.changes.append("it cannot switch users, by decision")
         if self.facts.host_only:
             self.changes.append("it acts on its Pod and not on the host, by decision")
         if any(self.host.shared_locks.get(path) for path in locks_of(self.line, self.host.flavour)):
@@ -210,7 +230,7 @@ class _Maker:
         places = {**store.place(self.host.group, found, decided), **decided}
         if found:
             self.changes.append(f"its passwords come from a Secret ({', '.join(sorted(found))})")
-            self.cures.append(f"Create it: {store.command_for(places)}")
+            self.cures.append("Create it: the last part of REPORT.md has the command.")
         return command, places
 
     def _redirect(self, command: str, person: Person, volumes: dict[str, str]) -> tuple[str, Any]:
@@ -272,7 +292,7 @@ class _Maker:
 
     def _note_exit_codes(self) -> None:
         if self.facts.expects_exit and self.decision.ok_exit_codes is None:
-            guard = next((each.text for each in self.facts.guards if each.waits is not True), "")
+            guard = next((each.text for each in self.facts.guards if each.fails), "")
             self.more.append(
                 f"Its guard `{guard}` ends it with another code than 0 on a normal day, which Airflow shows as failed: "
                 "ok_exit_codes: [0, 1] in decisions.yaml accepts that."
@@ -313,14 +333,15 @@ class _Maker:
         return max(least, min(most, rhythm_of(schedule).shortest_gap_seconds // 2))
 
     def _notes(self, missing: tuple[str, ...]) -> tuple[str, ...]:
+        known = tuple(each.value for each in find_secrets(self.line.raw))
         notes = [f"{printable(self.line.where)}: {one_line(self.raw)}"]
         if self.facts.paths or self.facts.programs:
             named = dict.fromkeys([*self.facts.programs, *self.facts.paths])
-            notes.append(f"Needs: {one_line(mask(', '.join(named)))}")
+            notes.append(f"Needs: {one_line(mask(', '.join(named), known))}")
         if self.facts.hosts:
-            notes.append(f"Talks to: {one_line(mask(', '.join(self.facts.hosts)))}")
+            notes.append(f"Talks to: {one_line(mask(', '.join(self.facts.hosts), known))}")
         if missing:
-            notes.append(f"Not in the image: {one_line(mask(', '.join(missing)))}")
+            notes.append(f"Not in the image: {one_line(mask(', '.join(missing), known))}")
         return tuple(notes)
 
 
@@ -328,6 +349,12 @@ def _variables(line: Line, home: str | None) -> dict[str, str]:
     """Return the tab's variables, and HOME where it is known."""
     found = dict(line.environment)
     return found if found.get("HOME") or not home else {**found, "HOME": home}
+
+
+def _delay(environment: Mapping[str, str]) -> int:
+    """Return the minutes by which cronie delays a job at most."""
+    value = environment.get("RANDOM_DELAY", "").strip()
+    return int(value) if value.isdecimal() else 0
 
 
 def _without_redirection(command: str) -> str | None:

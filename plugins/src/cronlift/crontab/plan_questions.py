@@ -10,7 +10,7 @@ from cronlift.crontab.ladder import Choice
 from cronlift.crontab.model import Flavour, Line, Verdict
 from cronlift.crontab.plan_model import Host
 from cronlift.crontab.redirection import FinalRedirection
-from cronlift.crontab.secrets import find_secrets
+from cronlift.crontab.secrets import WORTH_HIDING_LETTERS, find_secrets
 
 TEXT_LIMIT_BYTES = 240 * 1024
 """A manifest travels with its DAG, which takes 256 KiB."""
@@ -77,6 +77,9 @@ def questions_of(
             " ".join(facts.background),
             f"Correct the line and import again; or {ACTIONS_HINT.lower()}import, host, drop.",
         )
+    if facts.switches and not facts.host_only and not accepted:
+        cure = f"Make it a line of that user's and import again; or {ACTIONS_HINT.lower()}import, host, drop."
+        yield " ".join(facts.switches), cure
     for path in locks_of(line, host.flavour) if not accepted else ():
         others = [each for each in host.shared_locks.get(path, ()) if each != line.where]
         if others:
@@ -97,16 +100,22 @@ def questions_of(
         yield "It holds bytes that are no UTF-8.", f"Correct the line; or {ACTIONS_HINT.lower()}host, drop."
     if sum(len(each.encode("utf-8", "replace")) for each in texts) > TEXT_LIMIT_BYTES:
         yield "It is too large for a manifest.", f"Put it into a script; or {ACTIONS_HINT.lower()}host, drop."
-    if line.stdin and find_secrets(line.stdin):
+    if line.stdin and (find_secrets(line.stdin) or _holds_one(line.stdin, line.raw)):
         yield (
             "Its standard input, after `%`, holds a password, which no variable can bring.",
             f"Put it into a script of the image that reads a variable; or {ACTIONS_HINT.lower()}host, drop.",
         )
 
 
+def _holds_one(text: str, raw: str) -> bool:
+    """Tell whether a text holds a password that only the whole line shows to be one: `-U joe%secret`."""
+    return any(each.value in text for each in find_secrets(raw) if len(each.value) >= WORTH_HIDING_LETTERS)
+
+
 def warnings_of(line: Line, choice: Choice, facts: CommandFacts) -> tuple[str, ...]:
     """Return what works, but probably not as meant, a sentence each."""
-    found = [*line.warnings, *choice.warnings, *facts.bashisms, *facts.localhost]
+    drawn = [f"{each[0].upper()}{each[1:]}." for each in choice.warnings]
+    found = [*line.warnings, *drawn, *facts.bashisms, *facts.localhost]
     if facts.fault:
         found.append(f"The shell cannot read the command ({facts.fault}): it always failed.")
     return tuple(dict.fromkeys(found))

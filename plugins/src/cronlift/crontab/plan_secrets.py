@@ -4,14 +4,9 @@ from collections.abc import Mapping
 
 
 class SecretStore:
-    """Collects the passwords of an import, a Secret for each group.
+    """Collects the passwords of an import, a Secret for each group."""
 
-    Args:
-        namespace: Of the team; for the command that creates the Secrets.
-    """
-
-    def __init__(self, namespace: str) -> None:
-        self._namespace = namespace
+    def __init__(self) -> None:
         self._values: dict[str, dict[str, str]] = {}
 
     def place(
@@ -40,17 +35,6 @@ class SecretStore:
             known[key] = password
             found[variable] = (secret_name(group), key)
         return found
-
-    def command_for(self, places: Mapping[str, tuple[str, str]]) -> str:
-        """Return the kubectl command that creates the Secrets of a line, with variables for the passwords."""
-        names = sorted({name for name, _ in places.values()})
-        commands = []
-        for name in names:
-            keys = sorted(key for other, key in places.values() if other == name)
-            literals = " ".join(f'--from-literal={key}="${key}"' for key in keys)
-            where = f" --namespace {self._namespace}" if self._namespace else ""
-            commands.append(f"kubectl create secret generic {name}{where} {literals}")
-        return "; ".join(commands)
 
 
 def secret_name(group: str) -> str:

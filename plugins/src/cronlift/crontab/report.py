@@ -13,7 +13,7 @@ from cronlift.crontab.ids import Known
 from cronlift.crontab.model import Verdict
 from cronlift.crontab.plan import Group, Plan, PlannedLine
 from cronlift.crontab.report_load import rhythm_of
-from cronlift.crontab.secrets import mask
+from cronlift.crontab.secrets import find_secrets, mask
 from cronlift.crontab.text import printable
 from cronlift.errors import CrontabError
 
@@ -21,8 +21,8 @@ FORMAT = 1
 FILE_NAME = "report.json"
 
 Report = dict[str, Any]
-"""{"format", "team", "timezone", "groups": {name: {...}}, "counts": {verdict: lines}, "lines": [...], "files":
-{path: sha256}}; the keys of a line are those of `_entry`."""
+"""{"format", "team", "timezone", "namespace", "groups": {name: {...}}, "counts": {verdict: lines}, "lines": [...],
+"files": {path: sha256}}; the keys of a line are those of `_entry`."""
 
 
 def report_of(plan: Plan, earlier: Report | None = None) -> Report:
@@ -49,6 +49,7 @@ def report_of(plan: Plan, earlier: Report | None = None) -> Report:
         "format": FORMAT,
         "team": plan.settings.team,
         "timezone": plan.settings.zone,
+        "namespace": plan.settings.namespace,
         "groups": groups,
         "counts": counts_of(lines),
         "lines": lines,
@@ -135,23 +136,25 @@ def _entry(planned: PlannedLine, group: Group, zone: str) -> dict[str, Any]:
         "command_hash": planned.hash or None,
     }
     choice, facts = judgement.choice, judgement.facts
+    known = tuple(each.value for each in find_secrets(line.raw))
     if choice is not None and planned.id is not None:
         schedule = parse_schedule(line.schedule or "", group.crontab.flavour, planned.id)
+        by_hand = job is not None and job.schedule_python == "None" and choice.kind != "never"
         entry |= {
             "words": describe(schedule, line.timezone or zone),
-            "schedule_kind": "never" if job is not None and job.schedule_python == "None" else choice.kind,
+            "schedule_kind": "manual" if by_hand else choice.kind,
             "expression": choice.expression,
             "schedule_reason": choice.reason,
             "first_difference": choice.first_difference.isoformat() if choice.first_difference else None,
-            "runs_per_day": round(rhythm_of(schedule).runs_per_day, 4),
+            "runs_per_day": 0.0 if by_hand else round(rhythm_of(schedule).runs_per_day, 4),
         }
     if facts is not None:
         entry |= {
-            "programs": _shown(facts.programs),
-            "paths": _shown(facts.paths),
-            "hosts": _shown(facts.hosts),
-            "missing": _shown(judgement.missing),
-            "image": {mask(printable(name)): str(presence) for name, presence in judgement.presences.items()},
+            "programs": _shown(facts.programs, known),
+            "paths": _shown(facts.paths, known),
+            "hosts": _shown(facts.hosts, known),
+            "missing": _shown(judgement.missing, known),
+            "image": {mask(printable(name), known): str(presence) for name, presence in judgement.presences.items()},
         }
     if job is not None:
         entry |= {
@@ -163,5 +166,5 @@ def _entry(planned: PlannedLine, group: Group, zone: str) -> dict[str, Any]:
     return entry
 
 
-def _shown(texts: Iterable[str]) -> list[str]:
-    return [mask(printable(each)) for each in texts]
+def _shown(texts: Iterable[str], known: tuple[str, ...]) -> list[str]:
+    return [mask(printable(each), known) for each in texts]

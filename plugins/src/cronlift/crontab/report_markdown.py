@@ -60,6 +60,7 @@ def markdown(report: Mapping[str, Any]) -> str:
     parts += _load(lines)
     parts += ["## Every job", _jobs(lines)]
     parts += list(_needs(lines))
+    parts += list(_secrets(secrets_of(lines), report.get("namespace") or ""))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -137,9 +138,6 @@ def _jobs(lines: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _needs(lines: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    if secrets := secrets_of(lines):
-        yield "## Secrets to create"
-        yield _table(("Secret/key", "lines"), ((_code(name), ", ".join(where)) for name, where in secrets.items()))
     for key, title, head in (("missing", "Not in the image", "name"), ("hosts", "Machines that jobs talk to", "host")):
         if found := matrix(lines, key):
             yield f"## {title}"
@@ -154,6 +152,26 @@ def _needs(lines: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if warned := [(_where(line), " ".join(warnings)) for line, warnings in told if warnings]:
         yield "## To know"
         yield _table(("where", "what"), ((where, _text(text)) for where, text in warned))
+
+
+def _secrets(places: Mapping[str, Sequence[str]], namespace: str) -> Iterator[str]:
+    """Tell of the Secrets that the jobs wait for, with a command for each; the shell's variables bring the values."""
+    if not places:
+        return
+    yield "## Secrets to create"
+    yield _table(("Secret/key", "lines"), ((_code(name), ", ".join(where)) for name, where in places.items()))
+    keys: dict[str, list[str]] = {}
+    for place in places:
+        name, _, key = place.partition("/")
+        keys.setdefault(name, []).append(key)
+    where = f" --namespace {namespace}" if namespace else ""
+    commands = (
+        f"kubectl create secret generic {name}{where}"
+        + "".join(f' \\\n  --from-literal={key}="${key}"' for key in found)
+        for name, found in keys.items()
+    )
+    yield "With each password in a variable of its key's name:"
+    yield "```sh\n" + "\n".join(commands) + "\n```"
 
 
 def _where(line: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from cronlift.crontab.names import KNOWN_USERS
 
 MASK = "***"
-_WORTH_HIDING_LETTERS = 6
+WORTH_HIDING_LETTERS = 6
 """A shorter password is hidden where it stands as one; hiding the same letters elsewhere would blot out the text."""
 
 _VALUE = r"(?:'(?P<single>[^']*)'|\"(?P<double>(?:\\.|[^\"\\])*)\"|(?P<bare>(?:\\.|[^\s'\"\\;|&<>()`])+))"
@@ -79,7 +79,12 @@ _RULES = (
     # Long options: --password=X, --password X, -password X, /pass:X.
     _rule(rf"(?<!\S)--?(?P<option>(?:[a-z0-9]{{1,40}}-){{0,8}}{_HIDDEN})(?:=|[ \t]+){_VALUE}", _from_option),
     _rule(rf"(?<!\S)/(?P<option>{_HIDDEN}):{_VALUE}", _from_option),
-    _rule(rf"(?<!\S)-{{1,2}}param:(?P<option>[\w.-]{{0,60}}?{_HIDDEN})={_VALUE}", _from_option),
+    _rule(rf"(?<!\S)(?:-{{1,2}}param:|-D)(?P<option>[\w.-]{{0,60}}?{_HIDDEN})={_VALUE}", _from_option),
+    # JSON: "password": "X", with a backslash before the quotes or without.
+    _rule(
+        rf"\"(?P<option>[\w.-]{{0,60}}?{_HIDDEN})\\?\"[ \t]*:[ \t]*\\?\"(?P<bare>[^\"\\\s]+)",
+        _from_option,
+    ),
     # Addresses: scheme://user:X@host and ?token=X.
     _rule(r"(?<![a-z0-9])[a-z][a-z0-9+.-]{0,20}://[^\s/:@'\"]{0,200}:(?P<bare>[^\s/@'\"]+)@", "URL_PASSWORD"),
     _rule(r"(?<![a-z0-9])[a-z][a-z0-9+.-]{0,20}://(?P<bare>[\w-]{20,200})@", "URL_TOKEN"),
@@ -87,6 +92,8 @@ _RULES = (
         rf"[?&](?P<option>(?:[\w.-]{{0,60}}[_.-])?(?:{_HIDDEN}|key|sig|signature|auth|hash))=(?P<bare>[^\s&'\"#;|<>]+)",
         _from_option,
     ),
+    _rule(r"api\.telegram\.org/bot(?P<bare>[0-9]+:[\w-]{20,})", "TELEGRAM_TOKEN"),
+    _rule(r"discord(?:app)?\.com/api/webhooks/[0-9]+/(?P<bare>[\w-]{20,})", "DISCORD_WEBHOOK"),
     _rule(r"hooks\.slack\.com/(?:services|workflows)/(?P<bare>[\w/-]{8,})", "SLACK_WEBHOOK"),
     # Headers.
     _rule(r"authorization:\s*(?:bearer|basic|token|apikey)\s+(?P<bare>[^\s'\"]+)", "AUTHORIZATION"),
@@ -104,6 +111,7 @@ _RULES = (
     _rule(rf"(?<!\S)-p[ \t]*{_VALUE}", "SSHPASS", "sshpass"),
     _rule(rf"(?<!\S)-p[ \t]+{_VALUE}", "MONGO_PASSWORD", _MONGO),
     _rule(rf"(?<!\S)-a[ \t]*{_VALUE}", "REDIS_PASSWORD", "redis-cli"),
+    _rule(rf"(?<!\S)-p[ \t]*{_VALUE}", "FTP_PASSWORD", "ncftp(?:put|get|ls|batch)?"),
     _rule(rf"(?<!\S)-w[ \t]*{_VALUE}", "LDAP_PASSWORD", "ldap(?:search|add|modify|delete|passwd|whoami)"),
     _rule(rf"(?<!\S)-P[ \t]*{_VALUE}", "DATABASE_PASSWORD", "sqlcmd|bcp|isql|tsql"),
     _rule(rf"(?<!\S)-P[ \t]+{_VALUE}", "ZIP_PASSWORD", "zip|unzip"),
@@ -122,6 +130,8 @@ _RULES = (
         "sqlplus|sqlldr|exp|imp|expdp|impdp",
     ),
 )
+_REMARK = re.compile(rf"(?<![\w-])(?:[\w-]{{0,40}}?{_HIDDEN})[ \t]*:[ \t]*(?P<bare>\S{{4,}})", re.IGNORECASE)
+"""What people note down in comments: `# password: X`."""
 _SUDO = re.compile(rf"\becho[ \t]+(?:-n[ \t]+)?{_VALUE}[ \t]*\|[ \t]*sudo[ \t]+(?:-\w+[ \t]+)*-\w*S")
 
 
@@ -147,11 +157,13 @@ def mask(text: str, known: tuple[str, ...] = ()) -> str:
         text: What is to be shown.
         known: Passwords found elsewhere, hidden wherever they stand, unless they are short or the name of a user.
     """
+    if text.lstrip(" \t").startswith("#"):
+        text = _REMARK.sub(lambda found: found[0][: found.start("bare") - found.start()] + MASK, text)
     secrets = find_secrets(text)
     for secret in reversed(secrets):
         text = text[: secret.start] + MASK + text[secret.end :]
     for value in sorted({*known, *(each.value for each in secrets)}, key=len, reverse=True):
-        if len(value) >= _WORTH_HIDING_LETTERS and value not in KNOWN_USERS:
+        if len(value) >= WORTH_HIDING_LETTERS and value not in KNOWN_USERS:
             text = text.replace(value, MASK)
     return text
 

@@ -70,6 +70,7 @@ _WRAPPERS = {
     "envdir": _takes(operands=1),
     "xargs": _takes("-I", "-n", "-P", "-L", "-d", "-a", "-s", "-E", "--max-args", "--max-procs", "--delimiter"),
     "flock": _takes("-w", "--timeout", "--wait", "-E", "--conflict-exit-code", operands=1),
+    "lockf": _takes("-t", operands=1),
     "setlock": _takes(operands=1),
     "systemd-cat": _takes("-t", "-p", "--identifier", "--priority"),
     "logsave": _takes(operands=1),
