@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import tarfile
 from pathlib import Path
 
@@ -447,3 +448,35 @@ def test_folder_of_crontabs_may_hold_system_tabs(repo, tmp_path):
     (tmp_path / "crontabs/mara").write_text("5 5 * * * /opt/b.sh\n")
     load(tmp_path / "crontabs/shop", tmp_path / "crontabs/mara")
     assert [line["user"] for line in report(repo)["lines"]] == ["www-data", "mara"]
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders_alone(repo, tmp_path):
+    tabs = [tmp_path / "far" / name / "web.crontab" for name in ("one", "two")]
+    for each in tabs:
+        each.parent.mkdir(parents=True)
+        each.write_text("1 1 * * * /opt/a.sh\n")
+    load(*tabs)
+    assert [line["file"] for line in report(repo)["lines"]] == ["one/web.crontab", "two/web.crontab"]
+    assert [line["dag_id"] for line in report(repo)["lines"]] == ["web__cron_user_a", "web__cron_user_a_2"]
+
+
+def test_name_that_is_no_utf8_is_shown_with_its_bytes(repo, tmp_path):
+    name = os.fsdecode(b"t\xe4glich.crontab")
+    (tmp_path / name).write_text("1 1 * * * /opt/a.sh\n")
+    assert load(tmp_path / name)[0] == 0
+    before = texts(repo)
+    assert load(tmp_path / name)[:2] == (0, "")
+    assert texts(repo) == before
+    assert line_of(repo, 1)["file"] == "t\\xe4glich.crontab"
+
+
+def test_scripts_that_run_parts_skips_are_told(repo, tmp_path):
+    folder = tmp_path / "etc/cron.daily"
+    folder.mkdir(parents=True)
+    for name, mode in (("good", 0o755), ("with.dot", 0o755), ("plain", 0o644)):
+        (folder / name).write_text("#!/bin/sh\n")
+        (folder / name).chmod(mode)
+    _, _, err = load(folder)
+    assert "· etc/cron.daily/with.dot never ran: Debian's run-parts takes only names" in err
+    assert "· etc/cron.daily/plain never ran: its mode is 0644" in err
+    assert "etc/cron.daily/good" not in err

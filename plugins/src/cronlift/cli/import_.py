@@ -123,7 +123,8 @@ def import_command(
     else:
         for change in changes:
             click.echo(diff_of(change), nl=False)
-    _tell([*said, *inputs.warnings, *context.team.warnings], plan, report, changes, dry_run, context.folder)
+    said += [*_skipped_scripts(inputs, chosen), *inputs.warnings, *context.team.warnings]
+    _tell(said, plan, report, changes, dry_run, context.folder)
     if report["counts"][str(Verdict.NEEDS_DECISION)]:
         sys.exit(1)
 
@@ -203,6 +204,12 @@ def _read_crontabs(
         crontabs.append(parse_crontab(source, flavour, Format.SYSTEM))
         proposals[source.path] = FOLDER
     return crontabs, proposals
+
+
+def _skipped_scripts(inputs: Inputs, flavour: Flavour) -> list[str]:
+    """Tell of the scripts that lie in a folder of run-parts, and never ran."""
+    scripts = (script for folder in read_folders(inputs.sources, flavour) for script in folder.scripts)
+    return [f"{each.source.path} never ran: {each.skipped}." for each in scripts if each.skipped]
 
 
 def _changes(

@@ -18,6 +18,7 @@ from cronlift.crontab.cutover import restore_lines
 from cronlift.crontab.decisions import User
 from cronlift.crontab.image import Image
 from cronlift.crontab.places import host_path, place_of
+from cronlift.crontab.text import printable
 from cronlift.crontab.write import Fate, FileChange
 from cronlift.errors import CrontabError, CrontabFileError
 
@@ -80,14 +81,29 @@ def with_shown_paths(inputs: Inputs) -> Inputs:
 
     Where a file lay on the machine of whoever imports it is nobody's business, and changes from one to the next.
     """
-    names = [_shown_path(each.path) for each in inputs.sources]
-    counts = Counter(names)
+    # A crontab whose lines were migrated is the one before: its DAGs are to stay.
     sources = tuple(
-        # A crontab whose lines were migrated is the one before: its DAGs are to stay.
-        replace(source, path=name if counts[name] == 1 else source.path, content=restore_lines(source.content).content)
-        for source, name in zip(inputs.sources, names, strict=True)
+        replace(source, path=name, content=restore_lines(source.content).content)
+        for source, name in zip(inputs.sources, _told_apart([each.path for each in inputs.sources]), strict=True)
     )
     return replace(inputs, sources=sources)
+
+
+def _told_apart(paths: Sequence[str]) -> list[str]:
+    """Return the paths as they are shown; of those that would be shown alike, as many folders as tell them apart."""
+    shown = [_shown_path(printable(each)) for each in paths]
+    counts = Counter(shown)
+    names = []
+    for path, name in zip(paths, shown, strict=True):
+        if counts[name] > 1:
+            others = [
+                printable(each) for each, other in zip(paths, shown, strict=True) if other == name and each != path
+            ]
+            parts = Path(printable(path)).parts
+            tails = ("/".join(parts[-count:]) for count in range(len(Path(name).parts) + 1, len(parts) + 1))
+            name = next((tail for tail in tails if not any(f"/{each}".endswith(f"/{tail}") for each in others)), path)
+        names.append(name)
+    return names
 
 
 def _shown_path(path: str) -> str:
