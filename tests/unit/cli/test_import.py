@@ -480,3 +480,9 @@ def test_scripts_that_run_parts_skips_are_told(repo, tmp_path):
     assert "· etc/cron.daily/with.dot never ran: Debian's run-parts takes only names" in err
     assert "· etc/cron.daily/plain never ran: its mode is 0644" in err
     assert "etc/cron.daily/good" not in err
+
+
+def test_decision_about_no_line_is_told(repo, tab):
+    load(tab, "--user", "www-data")
+    decide(repo, "web__cron_www_data_worker:", "web__cron_www_data_wroker:")
+    assert "· decisions.yaml: lines.web__cron_www_data_wroker is about no line" in load(tab, "--user", "www-data")[2]

@@ -4,16 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cronlift.crontab.decisions import (
-    LineDecision,
-    User,
-    add_entries,
-    group_entry,
-    line_entry,
-    new_text,
-    read_decisions,
-    set_group,
-)
+from cronlift.crontab.decisions import LineDecision, User, new_text, read_decisions
+from cronlift.crontab.decisions_edit import add_entries, group_entry, line_entry, set_group
 from cronlift.errors import CrontabError
 
 START = datetime(2026, 12, 1, tzinfo=UTC)
@@ -73,7 +65,13 @@ def test_empty_file_decides_nothing():
         ("users:\n  mara: {home: /x}\n", r"the user has no uid"),
         ("volumes: {relative: x}\n", r"'x' is no volume"),
         ("nothing: 1\n", r"'nothing' is not known here"),
+        ("volumes: {/data: Bad Name}\n", r"'Bad Name' is no volume"),
+        ("lines:\n  x: {resources: {limit: {cpu: 1}}}\n", r"'limit' is not known here. Did you mean 'limits'"),
+        ("lines:\n  x: {resources: {limits: {cpu: [1]}}}\n", r"lines.x.resources.limits.cpu: cpu is \[1\]"),
         ("lines: [\n", r"YAML syntax error"),
+        ("drop everything\n", r"decisions.yaml:1: the file is no mapping. Write its keys"),
+        ("- a\n", r"the file is no mapping"),
+        ("host: a\n---\nhost: b\n", r"the file has several documents"),
     ],
 )
 def test_faults_are_named_with_place_and_cure(text, message):

@@ -13,7 +13,8 @@ import click
 from cronlift.cli.fires import moment
 from cronlift.cli.import_files import read_team, read_texts
 from cronlift.crontab.cutover import migrate_lines, restore_lines
-from cronlift.crontab.decisions import FILE_NAME, STATES, read_decisions, set_group
+from cronlift.crontab.decisions import FILE_NAME, STATES, read_decisions
+from cronlift.crontab.decisions_edit import set_group
 from cronlift.crontab.plan import utc_midnight_after
 from cronlift.crontab.report import FILE_NAME as REPORT_JSON
 from cronlift.crontab.report import read_report

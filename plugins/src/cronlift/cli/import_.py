@@ -17,6 +17,7 @@ from cronlift.cli.crontab_files import Inputs, read_inputs
 from cronlift.cli.fires import moment
 from cronlift.cli.import_files import Team, diff_of, read_team, read_texts, with_shown_paths, write_all
 from cronlift.crontab import decisions as decided
+from cronlift.crontab.decisions_edit import add_entries, group_entry, line_entry
 from cronlift.crontab.flavour import sniff_flavour
 from cronlift.crontab.ids import slug_of
 from cronlift.crontab.model import Crontab, Flavour, Format, Verdict
@@ -123,7 +124,12 @@ def import_command(
     else:
         for change in changes:
             click.echo(diff_of(change), nl=False)
-    said += [*_skipped_scripts(inputs, chosen), *inputs.warnings, *context.team.warnings]
+    said += [
+        *_skipped_scripts(inputs, chosen),
+        *_idle_decisions(context.decisions, report),
+        *inputs.warnings,
+        *context.team.warnings,
+    ]
     _tell(said, plan, report, changes, dry_run, context.folder)
     if report["counts"][str(Verdict.NEEDS_DECISION)]:
         sys.exit(1)
@@ -212,6 +218,16 @@ def _skipped_scripts(inputs: Inputs, flavour: Flavour) -> list[str]:
     return [f"{each.source.path} never ran: {each.skipped}." for each in scripts if each.skipped]
 
 
+def _idle_decisions(decisions: decided.Decisions, report: Report) -> list[str]:
+    """Tell of decisions about lines that are not there: a slip of the pen, or a line that is gone."""
+    ids = {line["id"] for line in report["lines"]}
+    return [
+        f"{decided.FILE_NAME}: lines.{each} is about no line; remove it, or correct the id."
+        for each in decisions.lines
+        if each not in ids
+    ]
+
+
 def _changes(
     plan: Plan, report: Report, context: _Context, overwrite: bool, complete: bool
 ) -> tuple[list[FileChange], str]:
@@ -228,17 +244,17 @@ def _changes(
 
 def _decisions_text(plan: Plan, context: _Context) -> str:
     new_groups = [
-        decided.group_entry(group.name, group.decision.state, group.decision.start)
+        group_entry(group.name, group.decision.state, group.decision.start)
         for group in plan.groups
         if group.is_new and group.jobs_or_undecided
     ]
-    text = decided.add_entries(context.text, "groups", new_groups)
+    text = add_entries(context.text, "groups", new_groups)
     entries = [
-        decided.line_entry(each.id, _comments(each))
+        line_entry(each.id, _comments(each))
         for each in plan.undecided
         if each.id is not None and each.id not in context.decisions.lines
     ]
-    return decided.add_entries(text, "lines", entries)
+    return add_entries(text, "lines", entries)
 
 
 def _comments(planned: PlannedLine) -> list[str]:

@@ -1,13 +1,11 @@
-"""What people decided about an import: `decisions.yaml`, read with every fault, and added to without changing a byte.
+"""What people decided about an import: `decisions.yaml`, read with every fault.
 
-The file belongs to the people. An import adds the groups and the undecided lines that are not in it yet; the cutover
-changes the state and the start of a group. Everything else, comments too, stays as it is.
+The file belongs to the people; what the machine may change in it is in `decisions_edit`.
 """
 
 import difflib
 import re
-import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -21,7 +19,6 @@ from cronlift.job.parse import parse
 
 FILE_NAME = "decisions.yaml"
 DEFAULT_HOST = "cron"
-COMMENT_WIDTH = 112
 
 ACTIONS = {
     "undecided": "left out until somebody decides",
@@ -59,8 +56,9 @@ _TOP_KEYS = {"host": str, "users": dict, "defaults": dict, "volumes": dict, "gro
 _GROUP_KEYS = {"state": tuple(STATES), "start": str}
 _USER_KEYS = {"uid": int, "gid": int, "home": str}
 _SECRET_KEYS = {"name": str, "key": str}
-_SECRET_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?\Z")
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_RESOURCE_KEYS = {"requests": dict, "limits": dict}
+_KUBERNETES_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?\Z")
+_AMOUNT = re.compile(r"[0-9]+(\.[0-9]+)?([munkMGTPE]|[KMGTPE]i|[eE][0-9]+)?\Z")
 _HEAD = """\
 # What was decided about the crontabs of team {team}. `cronlift import` reads this file and adds what is new to it; it
 # changes nothing that is here. Actions of a line: import, manual (a DAG without a schedule), host (stays on the old
@@ -181,12 +179,17 @@ def read_decisions(text: str, name: str = FILE_NAME) -> Decisions:
         CrontabError: With every fault, its line, and the cure.
     """
     places = Places(name, has_lines=True)
+    if _is_no_mapping(text):
+        cure = "Write its keys, each on a line of its own: host, users, defaults, volumes, groups, lines."
+        raise CrontabError("the file is no mapping", where=f"{name}:1", cure=cure)
     try:
         documents = parse(text, places)
     except ManifestError as error:
         raise CrontabError(error.what, where=error.where, cure=error.cure) from error
     if not documents:
         return Decisions()
+    if len(documents) > 1:
+        raise CrontabError("the file has several documents", where=name, cure="Remove the lines `---`.")
     reader = _Reader(documents[0], places)
     found = reader.read()
     if reader.faults:
@@ -194,86 +197,14 @@ def read_decisions(text: str, name: str = FILE_NAME) -> Decisions:
     return found
 
 
-def group_entry(group: str, state: str, start: datetime) -> str:
-    """Return the text of one more group, for `add_entries`."""
-    return f'  {group}:\n    state: {state}\n    start: "{start.astimezone(UTC).isoformat()}"\n'
-
-
-def line_entry(dag_id: str, comments: Sequence[str], more: Mapping[str, Any] | None = None) -> str:
-    """Return the text of one more undecided line, for `add_entries`.
-
-    Args:
-        dag_id: The id that the line's DAG would have.
-        comments: What stands above it: the line, the reason, the choices.
-        more: Further keys, shown so that they can be edited.
-    """
-    keys = {"action": "undecided", **(more or {})}
-    rest = yaml.safe_dump(keys, sort_keys=False, default_flow_style=False, width=1000)
-    body = "".join(f"    {each}\n" for each in rest.splitlines())
-    told = [line for each in comments for line in textwrap.wrap(each, COMMENT_WIDTH, break_on_hyphens=False)]
-    return "".join(f"  # {each}\n" for each in told) + f"  {dag_id}:\n{body}"
-
-
-def add_entries(text: str, key: str, entries: Sequence[str]) -> str:
-    """Add entries at the end of `groups` or `lines`; whatever stands in the file stays.
-
-    Raises:
-        CrontabError: The mapping is written in a way that takes no further line.
-    """
-    if not entries:
-        return text
-    block, node = "".join(entries), _node_at(text, key)
-    if node is None:
-        return f"{text.rstrip()}\n{key}:\n{block}".lstrip()
-    if isinstance(node, yaml.MappingNode) and not node.flow_style and node.value:
-        lines = text.splitlines(keepends=True)
-        at = _last_line(node) + 1
-        head = "".join(lines[:at])
-        return f"{head}{'' if head.endswith(chr(10)) else chr(10)}{block}{''.join(lines[at:])}"
-    if not node.value or node.value == "null":
-        rest = text[node.end_mark.index :].removeprefix("\n")
-        return f"{text[: node.start_mark.index].rstrip(' ')}\n{block}{rest}"
-    raise CrontabError(
-        f"{FILE_NAME}: nothing can be added to {key}, which is written in braces",
-        cure=f"Write `{key}:` and its entries on lines of their own, two blanks to the right.",
-    )
-
-
-def set_group(text: str, group: str, state: str, start: datetime) -> str:
-    """Return the text with another state and start of a group.
-
-    Raises:
-        CrontabError: The file has no such group, or writes it in a way that cannot be edited line by line.
-    """
-    wanted = {"state": state, "start": f'"{start.astimezone(UTC).isoformat()}"'}
-    for key, value in wanted.items():
-        node = _node_at(text, "groups", group, key)
-        if not isinstance(node, yaml.ScalarNode):
-            raise CrontabError(
-                f"{FILE_NAME} has no groups.{group}.{key}",
-                cure=f"Import the group first, or write `{key}: {value}` below groups: {group}:.",
-            )
-        text = text[: node.start_mark.index] + value + text[node.end_mark.index :]
-    return text
-
-
-def _node_at(text: str, *path: str) -> yaml.Node | None:
-    node = yaml.compose(text, Loader=_LOADER)
-    for key in path:
-        pairs = node.value if isinstance(node, yaml.MappingNode) else []
-        node = next((value for name, value in pairs if name.value == key), None)
-    return node
-
-
-def _last_line(node: yaml.Node) -> int:
-    """Return the last line, from 0, on which something of a node stands; a block's own mark lies behind comments."""
-    if isinstance(node, yaml.MappingNode) and not node.flow_style and node.value:
-        return _last_line(node.value[-1][1])
-    if isinstance(node, yaml.SequenceNode) and not node.flow_style and node.value:
-        return _last_line(node.value[-1])
-    if isinstance(node, yaml.ScalarNode) and node.style in ("|", ">"):
-        return int(node.end_mark.line) - 1
-    return int(node.end_mark.line)
+def _is_no_mapping(text: str) -> bool:
+    """Tell YAML that holds something else than keys with values; a broken one is told by its parser."""
+    try:
+        return any(
+            not isinstance(each, yaml.MappingNode | None) for each in yaml.compose_all(text, Loader=yaml.SafeLoader)
+        )
+    except yaml.YAMLError:
+        return False
 
 
 class _Reader:
@@ -336,21 +267,32 @@ class _Reader:
             self._fault("max_active_runs is below 1", "Write 1 or more.", *path, "max_active_runs")
         found["secrets"] = dict(self._secrets(found.get("secrets") or {}, *path, "secrets"))
         found["volumes"] = self._texts(found.get("volumes") or {}, *path, "volumes")
+        if "resources" in found:
+            found["resources"] = self._resources(found["resources"], *path, "resources")
         return LineDecision(**found)
 
     def _secrets(self, value: Mapping[str, Any], *path: str) -> Iterator[tuple[str, tuple[str, str]]]:
         for variable, reference in value.items():
             found = self._checked(reference, _SECRET_KEYS, *path, variable) if isinstance(reference, dict) else {}
             name, key = found.get("name"), found.get("key")
-            if not name or not key or not _SECRET_NAME.match(name):
+            if not name or not key or not _KUBERNETES_NAME.match(name):
                 cure = "Name a Secret of the team's namespace: {name: backup-db, key: password}."
                 self._fault(f"{variable} refers to no Secret", cure, *path, variable)
                 continue
             yield variable, (name, key)
 
+    def _resources(self, value: Mapping[str, Any], *path: str) -> dict[str, Any]:
+        found = self._checked(value, _RESOURCE_KEYS, *path)
+        for kind, amounts in found.items():
+            for name, amount in amounts.items():
+                if isinstance(amount, bool) or not _AMOUNT.match(str(amount)):
+                    cure = "Write an amount as Kubernetes does: {cpu: 500m, memory: 1Gi}."
+                    self._fault(f"{name} is {amount!r}", cure, *path, kind, str(name))
+        return found
+
     def _texts(self, value: Mapping[str, Any], *path: str) -> dict[str, str]:
         for name, each in value.items():
-            if not isinstance(each, str) or not str(name).startswith("/"):
+            if not isinstance(each, str) or not str(name).startswith("/") or not _KUBERNETES_NAME.match(each):
                 cure = f"Write the path and a claim's name, or {SCRATCH}: /var/lib/x: {SCRATCH}."
                 self._fault(f"{name}: {each!r} is no volume", cure, *path, str(name))
         return {str(name): str(each) for name, each in value.items()}
