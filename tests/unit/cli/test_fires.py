@@ -138,6 +138,19 @@ def test_bad_time_is_2_and_shows_a_good_one(tab: str) -> None:
     assert "2026-03-29T00:00:00Z" in err
 
 
+@pytest.mark.parametrize("year", ["0001", "9999"])
+def test_time_beyond_the_calendar_is_wrong_usage(tab: str, year: str) -> None:
+    code, _, err = run(tab, "--line", "3", "--timezone", "UTC", "--from", f"{year}-01-01", "--to", f"{year}-01-02")
+    assert (code, "is not between 1900 and 2399" in err) == (2, True)
+
+
+def test_unknown_cron_tz_is_told_with_the_line(tab: str) -> None:
+    Path(tab).write_text("CRON_TZ=Mars/Base\n5 5 * * * x\n")
+    code, out, err = fires(tab, 2, "cronie")
+    assert (code, out) == (1, [])
+    assert "tab:2: CRON_TZ above it is wrong: there is no time zone 'Mars/Base'" in err
+
+
 def test_unknown_zone_is_told(tab: str) -> None:
     code, out, err = fires(tab, 3, zone="Europe/Pariss")
     assert (code, out) == (1, [])

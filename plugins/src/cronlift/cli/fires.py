@@ -11,7 +11,10 @@ from cronlift.crontab.fires import fire_times
 from cronlift.crontab.model import Flavour, Source
 from cronlift.crontab.one_line import read_schedule
 from cronlift.crontab.zones import find_zone
-from cronlift.errors import CronliftError
+from cronlift.errors import CronliftError, ScheduleError
+
+_YEARS = range(1900, 2400)
+"""For which the zones' changes of the clock are computed."""
 
 
 def moment(value: str) -> datetime:
@@ -20,6 +23,8 @@ def moment(value: str) -> datetime:
         found = datetime.fromisoformat(value)
     except ValueError as error:
         raise click.BadParameter(f"{value!r} is no ISO 8601 time; a good one is 2026-03-29T00:00:00Z") from error
+    if found.year not in _YEARS:
+        raise click.BadParameter(f"{value!r} is not between {_YEARS[0]} and {_YEARS[-1]}")
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
 
 
@@ -91,7 +96,10 @@ def _of_line(
         click.echo(f"{file}:{line}: @reboot starts with the machine, at no time of the clock", err=True)
     if found.note:
         click.echo(f"{file}:{line}: {found.note}", err=True)
-    cron_zone = find_zone(found.cron_zone_name) if found.cron_zone_name else None
+    try:
+        cron_zone = find_zone(found.cron_zone_name) if found.cron_zone_name else None
+    except ScheduleError as error:
+        raise CronliftError(f"{file}:{line}: CRON_TZ above it is wrong: {error}") from error
     for warning in found.schedule.warnings:
         click.echo(f"{file}:{line}: {warning}", err=True)
     return fire_times(found.schedule, zone, after, until, flavour, cron_zone)
