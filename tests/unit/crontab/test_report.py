@@ -63,7 +63,7 @@ def test_lines_of_other_files_stay_and_those_of_the_same_are_replaced(report):
     merged = report_of(plan_of(b"1 1 * * * /a\n", "other.crontab"), report)
     assert len(merged["lines"]) == 8
     again = report_of(plan_of(b"1 1 * * * /a\n"), merged)
-    assert [line["file"] for line in again["lines"]] == ["other.crontab", "web.crontab"]
+    assert [line["file"] for line in again["lines"]] == ["web.crontab", "other.crontab"]
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"format": 9, "lines": []}'])
@@ -176,3 +176,16 @@ def test_load_adds_up(report):
     assert load.often == 1
     assert load.by_hour[1][3] == pytest.approx(13)
     assert load.by_hour[2][3] == pytest.approx(12)
+
+
+def test_files_keep_their_places_whichever_is_imported_again():
+    first = report_of(plan_of(b"1 1 * * * /opt/a.sh\n", "a.crontab"))
+    both = report_of(plan_of(b"2 2 * * * /opt/b.sh\n", "b.crontab"), first)
+    again = report_of(plan_of(b"1 1 * * * /opt/a.sh\n", "a.crontab"), both)
+    assert as_text(again) == as_text(both)
+    assert list(again["groups"]) == ["a", "b"]
+
+
+def test_code_in_a_reason_is_shown_as_it_is():
+    text = markdown(report_of(plan_of(b"5 5 * * * /opt/a_b.sh | tee /data/_x_\n", user="root")))
+    assert "decide `run_as: root`" in text

@@ -35,16 +35,17 @@ def report_of(plan: Plan, earlier: Report | None = None) -> Report:
     Returns:
         The report, without `files`.
     """
-    now = {printable(group.crontab.source.path) for group in plan.groups}
-    groups = {}
-    lines = []
-    for name, group in (earlier or {}).get("groups", {}).items():
-        if group["file"] not in now:
-            groups[name] = group
-            lines += [line for line in (earlier or {})["lines"] if line["file"] == group["file"]]
-    for planned in plan.groups:
-        groups[planned.name] = _group(planned)
-        lines += [_entry(line, planned, plan.settings.zone) for line in planned.lines]
+    now = {group.name: group for group in plan.groups}
+    before: Mapping[str, Any] = (earlier or {}).get("groups", {})
+    kept: dict[str, list[Any]] = {}
+    for line in (earlier or {}).get("lines", []):
+        kept.setdefault(line["group"], []).append(line)
+    groups: dict[str, Any] = {}
+    lines: list[Any] = []
+    for name in dict.fromkeys((*before, *now)):  # each keeps its place, whichever file is imported again
+        planned = now.get(name)
+        groups[name] = before[name] if planned is None else _group(planned)
+        lines += kept.get(name, []) if planned is None else _entries(planned, plan.settings.zone)
     return {
         "format": FORMAT,
         "team": plan.settings.team,
@@ -111,6 +112,10 @@ def _group(group: Group) -> dict[str, Any]:
         "dag_file": f"cron_{group.name}.py" if group.jobs else None,
         "warnings": [mask(printable(each)) for each in group.warnings],
     }
+
+
+def _entries(group: Group, zone: str) -> list[dict[str, Any]]:
+    return [_entry(line, group, zone) for line in group.lines]
 
 
 def _entry(planned: PlannedLine, group: Group, zone: str) -> dict[str, Any]:

@@ -186,7 +186,12 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _text(text: str) -> str:
     """Return text that is nothing else in Markdown: no cell ends in it, and no tag begins."""
     flat = re.sub(r"\s+", " ", text).strip()
-    return flat.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*").replace("_", "\\_")
+    parts = re.split(r"(`[^`]*`)", flat)  # in code nothing is escaped, but for the table's own sign
+    return "".join(each.replace("|", "\\|") if each.startswith("`") else _escaped(each) for each in parts)
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"([\\|*_`])", r"\\\1", text).replace("<", "&lt;")
 
 
 def _code(text: str) -> str:
