@@ -8,6 +8,7 @@ get_number, and are compared with the real programs by the tests.
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cronlift.crontab.model import Flavour
 from cronlift.errors import ScheduleError
@@ -117,6 +118,7 @@ class Schedule:
 _LONGEST = {1: 31, 2: 29, 3: 31, 4: 30, 5: 31, 6: 30, 7: 31, 8: 31, 9: 30, 10: 31, 11: 30, 12: 31}
 
 
+@lru_cache(maxsize=4096)
 def parse_schedule(text: str, flavour: Flavour, seed: str = "") -> Schedule:
     """Read the time fields of a crontab line.
 

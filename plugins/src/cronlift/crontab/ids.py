@@ -11,6 +11,7 @@ import shlex
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from cronlift.crontab.secrets import mask
@@ -124,23 +125,28 @@ def slug_words(command: str) -> list[str]:
     Args:
         command: What the shell gets.
     """
+    return list(_slug_words(command))
+
+
+@lru_cache(maxsize=4096)
+def _slug_words(command: str) -> tuple[str, ...]:
     command = mask(command)
     words = _program_words(_SUBSTITUTION.sub("$_", command))
     if not words or words[0] == "$_":
         words = _program_words(command)
     if not words:
-        return ["job"]
+        return ("job",)
     first, rest = words[0], words[1:]
     if _INTERPRETERS.match(_base(first)) and not _is_one_liner(first, rest):
         inner = next((each for each in rest if " " in each), None) if "-c" in rest else None
         if inner is not None:
-            return slug_words(inner)
+            return _slug_words(inner)
         script = _script_index(rest)
         if script is not None:
             first, rest = rest[script], rest[script + 1 :]
     names = [slug_of(_SUFFIX.sub("", _base(first)))]
     names += [slug_of(_base(each)) for each in rest if not each.startswith("-") and "$" not in each]
-    return [each for each in names if each] or ["job"]
+    return tuple(each for each in names if each) or ("job",)
 
 
 def assign(

@@ -9,7 +9,7 @@
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -179,18 +179,31 @@ class _Daemon:
     def _telling_changes(self, begin: int) -> Iterator[int]:
         """Return the changes of the clock that are not like an earlier one: same time, same jump, same kind of days."""
         seen = set()
-        zones = {zone.key: zone for zone in (self.zone, self.cron_zone) if zone is not None}.values()
-        end = begin + YEARS * 365 * MINUTES_PER_DAY + YEARS // 4 * MINUTES_PER_DAY
-        found = [(change, zone) for zone in zones for change in changes(zone, begin, end)]
-        for change, zone in sorted(found, key=lambda each: each[0]):
-            before, after = offset_at(zone, change - 1), offset_at(zone, change)
-            local = change + offset_at(self.cron_zone or self.zone, change)
-            day = local // MINUTES_PER_DAY
+        zones = tuple({zone.key: zone for zone in (self.zone, self.cron_zone) if zone is not None}.values())
+        for change, day, sign in _signed_changes(zones, self.cron_zone or self.zone, begin):
             kinds = tuple(on_day(self.schedule, each) for each in (day - 1, day, day + 1))
-            sign = (zone.key, local % MINUTES_PER_DAY, before, after, kinds)
-            if sign not in seen:
-                seen.add(sign)
+            if (sign, kinds) not in seen:
+                seen.add((sign, kinds))
                 yield change
+
+
+@lru_cache(maxsize=64)
+def _signed_changes(zones: tuple[ZoneInfo, ...], wall: ZoneInfo, begin: int) -> list[tuple[int, int, Hashable]]:
+    """Return the changes of the clock of 28 years: when, on which local day, and what tells one kind from another.
+
+    Args:
+        zones: Whose changes.
+        wall: Whose wall clock the days are of.
+        begin: Where the years begin.
+    """
+    end = begin + YEARS * 365 * MINUTES_PER_DAY + YEARS // 4 * MINUTES_PER_DAY
+    pairs = [(change, zone) for zone in zones for change in changes(zone, begin, end)]
+    found: list[tuple[int, int, Hashable]] = []
+    for change, its in sorted(pairs, key=lambda pair: pair[0]):
+        local = change + offset_at(wall, change)
+        jump = offset_at(its, change - 1), offset_at(its, change)
+        found.append((change, local // MINUTES_PER_DAY, (its.key, local % MINUTES_PER_DAY, *jump)))
+    return found
 
 
 def _first_other(found: list[int], wanted: list[int]) -> int:

@@ -8,6 +8,7 @@ bound, so that no line, however long, keeps the search busy.
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cronlift.crontab.names import KNOWN_USERS
 
@@ -130,11 +131,19 @@ _RULES = (
         "sqlplus|sqlldr|exp|imp|expdp|impdp",
     ),
 )
+_HINT = re.compile(
+    r"pass|pwd|secret|token|key|credential|_psw|_pw=|://|auth|[?&]sig|[?&]hash|slack|telegram|discord"
+    r"|gh[pousr]_|github_pat_|glpat-|xox|eyj|akia",
+    re.IGNORECASE,
+)
+"""Without one of these in a text no rule but those of programs applies: most texts are done with at once."""
+_CALL = re.compile("|".join(rule.program.pattern for rule in _RULES if rule.program))
 _REMARK = re.compile(rf"(?<![\w-])(?:[\w-]{{0,40}}?{_HIDDEN})[ \t]*:[ \t]*(?P<bare>\S{{4,}})", re.IGNORECASE)
 """What people note down in comments: `# password: X`."""
 _SUDO = re.compile(rf"\becho[ \t]+(?:-n[ \t]+)?{_VALUE}[ \t]*\|[ \t]*sudo[ \t]+(?:-\w+[ \t]+)*-\w*S")
 
 
+@lru_cache(maxsize=8192)
 def find_secrets(text: str) -> tuple[Secret, ...]:
     """Return the passwords that are written down in a text, in its order, none over another.
 
@@ -191,7 +200,10 @@ def externalise(text: str) -> tuple[str, Mapping[str, str]]:
 
 def _candidates(text: str) -> Iterator[Secret]:
     quote_at = _quotes(text)
+    hinted, called = _HINT.search(text) is not None, _CALL.search(text) is not None
     for rule in _RULES:
+        if not (called if rule.program else hinted):
+            continue
         for start, end in _places(rule, text):
             for found in rule.pattern.finditer(text, start, end):
                 yield from _secret(found, rule.name(found), quote_at)
