@@ -13,10 +13,23 @@ from cronlift import errors
 PACKAGE = Path(cronlift.__file__).parent
 
 
-def loaded_after(statement: str) -> set[str]:
-    code = f"import sys\n{statement}\nprint(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    return set(done.stdout.split())
+STEPS = {
+    "package": "import cronlift",
+    "airflow": "import airflow.sdk.bases.operator, airflow.timetables.base",
+    "operator": "import cronlift.airflow.operator",
+    "timetable": "import cronlift.airflow.timetable",
+    "policy": "import cronlift.airflow.policy",
+    "trigger": "import cronlift.airflow.trigger",
+}
+"""What one process imports, one after the other: Airflow's own modules take their time."""
+
+
+@pytest.fixture(scope="module")
+def loaded() -> dict[str, set[str]]:
+    """Return which modules are there after each step."""
+    code = "".join(f"{statement}\nprint(*sys.modules)\n" for statement in STEPS.values())
+    done = subprocess.run([sys.executable, "-c", f"import sys\n{code}"], capture_output=True, text=True, check=True)
+    return {step: set(line.split()) for step, line in zip(STEPS, done.stdout.splitlines(), strict=True)}
 
 
 def test_all_names_what_the_package_offers():
@@ -31,23 +44,21 @@ def test_unknown_name_is_an_attribute_error_that_lists_the_known():
         _ = cronlift.KubernetesPodOperator
 
 
-def test_importing_the_package_loads_nothing():
-    loaded = loaded_after("import cronlift")
-    assert {name for name in loaded if name.startswith("cronlift")} == {"cronlift"}
-    assert not loaded & {"airflow", "jinja2", "yaml", "aiohttp", "kubernetes"}
+def test_importing_the_package_loads_nothing(loaded):
+    assert {name for name in loaded["package"] if name.startswith("cronlift")} == {"cronlift"}
+    assert not loaded["package"] & {"airflow", "jinja2", "yaml", "aiohttp", "kubernetes"}
 
 
-@pytest.mark.parametrize("module", ["cronlift.airflow.operator", "cronlift.airflow.trigger", "cronlift.airflow.policy"])
-def test_airflow_side_loads_no_http_client(module):
+@pytest.mark.parametrize("step", ["operator", "timetable", "policy", "trigger"])
+def test_airflow_side_loads_no_http_client(loaded, step):
     """The DAG processor imports the operator for each file; the triggerer imports the trigger on its event loop."""
-    assert not loaded_after(f"import {module}") & {"kubernetes", "aiohttp", "cronlift.cluster.client"}
+    assert not loaded[step] & {"kubernetes", "aiohttp", "cronlift.cluster.client"}
 
 
-def test_operator_adds_only_light_modules_to_airflows_own():
+def test_operator_adds_only_light_modules_to_airflows_own(loaded):
     """Airflow itself loads the policy, by its entry point, in every process."""
-    airflows_own = loaded_after("import airflow.sdk.bases.operator")
-    added = loaded_after("import cronlift.airflow.operator") - airflows_own
-    assert {name for name in airflows_own if name.startswith("cronlift.")} <= {
+    added = loaded["operator"] - loaded["airflow"]
+    assert {name for name in loaded["airflow"] if name.startswith("cronlift.")} <= {
         "cronlift.airflow", "cronlift.airflow.policy", "cronlift.airflow.settings", "cronlift.airflow.warmup",
         "cronlift.errors", "cronlift.job", "cronlift.job.naming",
     }  # fmt: skip
@@ -56,6 +67,12 @@ def test_operator_adds_only_light_modules_to_airflows_own():
         "cronlift.airflow.worker", "cronlift.errors",
     }  # fmt: skip
     assert not added & {"jinja2", "yaml"}
+
+
+def test_timetable_adds_only_modules_of_this_package(loaded):
+    """What a DAG file costs: nothing but what Airflow has loaded, and this package's few modules."""
+    added = {name.split(".")[0] for name in loaded["timetable"] - loaded["operator"]}
+    assert not added & {"jinja2", "yaml", "aiohttp", "kubernetes"}
 
 
 def test_every_error_has_the_one_base():
