@@ -486,3 +486,18 @@ def test_decision_about_no_line_is_told(repo, tab):
     load(tab, "--user", "www-data")
     decide(repo, "web__cron_www_data_worker:", "web__cron_www_data_wroker:")
     assert "· decisions.yaml: lines.web__cron_www_data_wroker is about no line" in load(tab, "--user", "www-data")[2]
+
+
+def test_secret_that_exists_is_not_to_be_created(repo, tab):
+    tab.write_text("2 1 * * * mysql -ps3cret -h db shop\n")
+    load(tab, "--user", "www-data")
+    decide(
+        repo,
+        "lines: {}",
+        "lines:\n  web__cron_www_data_mysql: {secrets: {MYSQL_PASSWORD: {name: db, key: password}}}",
+    )
+    load(tab, "--user", "www-data")
+    assert (line_of(repo, 1)["secrets"], line_of(repo, 1)["cure"]) == ({"MYSQL_PASSWORD": "db/password"}, "")
+    text = (repo / "dags/web/import/REPORT.md").read_text()
+    assert "`db/password`" in text
+    assert "kubectl create secret" not in text

@@ -152,6 +152,9 @@ def test_different_passwords_of_one_name_get_names_of_their_own() -> None:
         'printf "%s\\n" "http://me:s3@h/x"',
         "DB_PASS='s 3' sh -c 'printf \"%s\\n\" \"$DB_PASS\"'",
         "sh -c \"printf '%s\\n' --password=s3\"",
+        "printf '%s\\n' '{\"password\": \"s3\"}'",
+        'printf "%s\\n" "{\\"password\\":\\"s3\\"}"',
+        "printf '%s\\n' -Dpassword=s3",
     ],
 )
 def test_the_command_does_the_same_with_its_passwords_in_variables(command: str) -> None:

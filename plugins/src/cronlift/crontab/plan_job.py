@@ -230,6 +230,7 @@ class _Maker:
         places = {**store.place(self.host.group, found, decided), **decided}
         if found:
             self.changes.append(f"its passwords come from a Secret ({', '.join(sorted(found))})")
+        if found.keys() - decided.keys():
             self.cures.append("Create it: the last part of REPORT.md has the command.")
         return command, places
 

@@ -1,10 +1,11 @@
 """`REPORT.md`: the import for reviewers of the pull request. Made from `report.json` alone."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from cronlift.crontab.model import Verdict
+from cronlift.crontab.plan_secrets import secret_name
 from cronlift.crontab.report_load import load_of
 from cronlift.crontab.users import NOBODY
 
@@ -60,7 +61,8 @@ def markdown(report: Mapping[str, Any]) -> str:
     parts += _load(lines)
     parts += ["## Every job", _jobs(lines)]
     parts += list(_needs(lines))
-    parts += list(_secrets(secrets_of(lines), report.get("namespace") or ""))
+    ours = {secret_name(line["group"]) for line in lines if line["dag_id"]}
+    parts += list(_secrets(secrets_of(lines), ours, report.get("namespace") or ""))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -154,8 +156,14 @@ def _needs(lines: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield _table(("where", "what"), ((where, _text(text)) for where, text in warned))
 
 
-def _secrets(places: Mapping[str, Sequence[str]], namespace: str) -> Iterator[str]:
-    """Tell of the Secrets that the jobs wait for, with a command for each; the shell's variables bring the values."""
+def _secrets(places: Mapping[str, Sequence[str]], ours: Collection[str], namespace: str) -> Iterator[str]:
+    """Tell of the Secrets that the jobs wait for, with a command for each; the shell's variables bring the values.
+
+    Args:
+        places: Name/key -> lines.
+        ours: The names that the import gave; people who decided for another have it.
+        namespace: Of the team.
+    """
     if not places:
         return
     yield "## Secrets to create"
@@ -164,12 +172,15 @@ def _secrets(places: Mapping[str, Sequence[str]], namespace: str) -> Iterator[st
     for place in places:
         name, _, key = place.partition("/")
         keys.setdefault(name, []).append(key)
+    keys = {name: found for name, found in keys.items() if name in ours}
     where = f" --namespace {namespace}" if namespace else ""
     commands = (
         f"kubectl create secret generic {name}{where}"
         + "".join(f' \\\n  --from-literal={key}="${key}"' for key in found)
         for name, found in keys.items()
     )
+    if not keys:
+        return
     yield "With each password in a variable of its key's name:"
     yield "```sh\n" + "\n".join(commands) + "\n```"
 
