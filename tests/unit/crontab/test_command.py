@@ -117,6 +117,7 @@ def test_programs_without_arguments_are_read(program: str) -> None:
         "[ -x /a ] && /a || true",
         "[ -x /a ] && /a; true",
         "flock -n /l php x || true",
+        "lockfile -r0 /l && php x; rm -f /l",
     ],
 )
 def test_commands_that_end_well_without_running_expect_no_exit(command: str) -> None:

@@ -423,6 +423,12 @@ def test_strict_keeps_the_carriage_return_as_the_daemon_does() -> None:
     assert read("\r\n* * * * * x\r\n", strict=True).lines[0].kind is LineKind.BAD
 
 
+def test_blank_line_with_a_carriage_return_is_told_to_be_one() -> None:
+    bad = read("1 1 * * * x\r\n\r\n", strict=True).lines[1]
+    assert bad.error is not None
+    assert "holds a carriage return alone" in bad.error
+
+
 def test_byte_order_mark_is_left_out_with_a_warning() -> None:
     tab = read("\ufeff* * * * * x\n")
     assert len(tab.jobs) == 1

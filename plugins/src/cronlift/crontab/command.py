@@ -105,8 +105,8 @@ def analyse_command(
     script = parse_shell(command, bash=bash, variables=variables)
     simples = list(_simples(script, bash, variables))
     invocations = [each for simple in simples for each in unwrap(simple)]
-    is_caught = bool(script.items) and "||" in script.items[-1].operators
-    locks = [replace(each, fails=not (each.waits or is_caught)) for each in _lock_guards(invocations, script)]
+    ending = {each.text for simple in _simples(_end(script), bash, variables) for each in unwrap(simple)}
+    locks = [replace(each, fails=not each.waits and each.text in ending) for each in _lock_guards(invocations, script)]
     guards = _unique([*locks, *_test_guards(script)])
     return CommandFacts(
         programs=_unique(each.program for each in invocations if each.name not in tables.BUILTINS),
@@ -143,6 +143,11 @@ def _simples(script: Script, bash: bool, variables: dict[str, str]) -> Iterator[
             if each.script is not None:
                 inner = parse_shell(each.script, bash=bash or each.program.endswith("bash"), variables=variables)
                 yield from _simples(inner, bash, variables)
+
+
+def _end(script: Script) -> Script:
+    """Return what decides a command's exit code: its last item, unless `||` catches what fails in it."""
+    return Script(tuple(item for item in script.items[-1:] if "||" not in item.operators))
 
 
 def _paths(script: Script, simples: Sequence[Simple]) -> Iterator[str]:

@@ -140,6 +140,8 @@ def _too_few_fields(text: str, schedule: str, reading: Reading) -> str:
         return f'Debian takes no empty value; write {found[1]}="" (with quotes)'
     if re.match(r"[A-Za-z_][A-Za-z0-9_]*[ \t]*=[ \t]*[\"']", text):
         return "the quotes of the value are not closed, or something follows them"
+    if not text.strip():
+        return "the line holds a carriage return alone, which is no blank to cron; convert the file with dos2unix"
     count = schedule.count(" ") + 1
     plural = "s" if count > 1 else ""
     return dialect_of(text) or (
