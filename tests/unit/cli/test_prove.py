@@ -13,9 +13,11 @@ from click.testing import CliRunner
 
 from cronlift.cli.main import main
 from cronlift.crontab.expression import parse_schedule
+from cronlift.crontab.fires import fire_minutes
 from cronlift.crontab.ladder import choose
 from cronlift.crontab.model import Flavour
-from cronlift.crontab.proof import first_difference, stretches
+from cronlift.crontab.proof import a_second_apart, first_difference, stretches
+from cronlift.crontab.zones import to_minute
 
 # Airflow writes its configuration file when it is first imported: not into the home of whoever runs the tests.
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="cronlift-airflow-"))
@@ -168,12 +170,27 @@ def test_dense_schedules_are_compared_around_changes_and_in_weeks() -> None:
         ([], [7, 7], (0, (7, 0, 2))),
     ],
 )
-def test_lists_of_starts_part_at_the_first_other_minute(
+def test_lists_of_starts_part_at_the_first_other_second(
     daemon: list[int], dag: list[int], expected: tuple[int, tuple[int, int, int] | None]
 ) -> None:
     count, found = first_difference(daemon, dag)
-    parts = found and (round(found.at.timestamp()) // 60, found.daemon, found.dag)
+    parts = found and (round(found.at.timestamp()), found.daemon, found.dag)
     assert (count, parts) == expected
+
+
+def test_more_starts_at_one_instant_than_a_minute_has_seconds_are_equal() -> None:
+    from cronlift.airflow.dag_times import run_times
+    from cronlift.airflow.timetable import CrontabTimetable
+
+    text, paris = "0-59 0-23 * * *", ZoneInfo("Europe/Paris")
+    after, until = datetime(2026, 3, 29, 0, 30, tzinfo=UTC), datetime(2026, 3, 29, 1, 30, tzinfo=UTC)
+    starts = fire_minutes(
+        parse_schedule(text, Flavour.DEBIAN), paris, to_minute(after), to_minute(until), Flavour.DEBIAN
+    )
+    daemon = list(a_second_apart(starts, to_minute(after) * 60 + 1, to_minute(until) * 60 - 1))
+    runs = run_times(CrontabTimetable(text, timezone="Europe/Paris"), after, until)
+    assert daemon == [int(each.timestamp()) for each in runs][: len(daemon)]
+    assert len(daemon) == 29 + 61 + 29
 
 
 def test_remembered_expressions_give_the_same_runs(monkeypatch: pytest.MonkeyPatch) -> None:

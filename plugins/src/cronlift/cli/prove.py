@@ -17,7 +17,7 @@ from cronlift.cli.fires import moment
 from cronlift.crontab.expression import parse_schedule
 from cronlift.crontab.fires import fire_minutes
 from cronlift.crontab.model import Flavour
-from cronlift.crontab.proof import Difference, first_difference, stretches, today
+from cronlift.crontab.proof import QUEUE_MINUTES, Difference, a_second_apart, first_difference, stretches, today
 from cronlift.crontab.zones import find_zone, to_minute
 from cronlift.errors import CronliftError
 
@@ -215,8 +215,9 @@ def compare(pair: Pair, begin: datetime, years: int, full: bool) -> Pair:
         zones = [each for each in (zone, cron_zone) if each is not None]
         for part in stretches(schedule, zones, begin, years, full):
             first, last = to_minute(part.after) + 1, to_minute(part.until) + 1
-            daemon = iter(()) if line.by_hand else fire_minutes(schedule, zone, first, last, flavour, cron_zone)
-            dag = map(to_minute, run_times(pair.timetable, part.after, part.until, part.warm_up))
+            starts = fire_minutes(schedule, zone, first - QUEUE_MINUTES, last, flavour, cron_zone)
+            daemon = a_second_apart(() if line.by_hand else starts, first * 60, to_minute(part.until) * 60)
+            dag = (int(each.timestamp()) for each in run_times(pair.timetable, part.after, part.until, part.warm_up))
             equal, difference = first_difference(daemon, dag)
             count += equal
             if difference is not None:

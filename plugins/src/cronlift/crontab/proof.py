@@ -8,10 +8,13 @@ from itertools import zip_longest
 from zoneinfo import ZoneInfo
 
 from cronlift.crontab.expression import Schedule
-from cronlift.crontab.zones import MINUTES_PER_DAY, changes, from_minute, to_minute
+from cronlift.crontab.zones import EPOCH, MINUTES_PER_DAY, changes, from_minute, to_minute
 
 EVERY_TICK_RUNS_PER_DAY = 48
 """Up to so many runs a day every one is compared; denser schedules only around changes of the clock and in samples."""
+
+QUEUE_MINUTES = 4
+"""Starts of three skipped hours, the most that cron catches up at one instant, take three minutes a second apart."""
 
 SAMPLE_WEEKS = 30
 _AROUND_CHANGE_MINUTES = 2 * MINUTES_PER_DAY
@@ -35,10 +38,10 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Difference:
-    """The first minute at which two lists of starts part.
+    """The first time at which two lists of starts part.
 
     Attributes:
-        at: The minute, UTC.
+        at: The time, UTC; a start that shares its minute with others is a second behind them.
         daemon: How often the daemon starts the job then.
         dag: How often the DAG runs then.
     """
@@ -78,8 +81,24 @@ def stretches(schedule: Schedule, zones: Sequence[ZoneInfo], begin: datetime, ye
     return [Stretch(from_minute(start), from_minute(end), short) for start, end in _joined(sorted(parts))]
 
 
+def a_second_apart(minutes: Iterable[int], first: int, last: int) -> Iterator[int]:
+    """Return when Airflow has to run what a daemon starts, in seconds since 1970: it takes one run an instant.
+
+    Args:
+        minutes: The daemon's starts, in order, from `QUEUE_MINUTES` before the first second that matters.
+        first: The first second that is returned.
+        last: The last one.
+    """
+    free = 0
+    for minute in minutes:
+        second = max(free, minute * 60)
+        free = second + 1
+        if first <= second <= last:
+            yield second
+
+
 def first_difference(daemon: Iterable[int], dag: Iterable[int]) -> tuple[int, Difference | None]:
-    """Compare two lists of minutes since 1970, in order.
+    """Compare two lists of seconds since 1970, in order.
 
     Returns:
         How many starts were equal, and where the lists part; None when they do not.
@@ -89,7 +108,7 @@ def first_difference(daemon: Iterable[int], dag: Iterable[int]) -> tuple[int, Di
     for one, other in zip_longest(ours, theirs):
         if one != other:
             at = min(each for each in (one, other) if each is not None)
-            return count, Difference(from_minute(at), _times(at, one, ours), _times(at, other, theirs))
+            return count, Difference(EPOCH + timedelta(seconds=at), _times(at, one, ours), _times(at, other, theirs))
         count += 1
     return count, None
 
