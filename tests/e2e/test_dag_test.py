@@ -38,10 +38,12 @@ if __name__ == "__main__":
 def laptop(kube_config: str, tmp_path: Path) -> dict[str, str]:
     """Return the environment of a laptop that knows the deployment, and its own Airflow folder."""
     triggerer = get("deployment", "cronlift-triggerer", f"--namespace={RELEASE}")
+    images = get("configmap", "cronlift-job-images", f"--namespace={RELEASE}")["data"]["images.json"]
     variables = triggerer["spec"]["template"]["spec"]["containers"][0]["env"]
     known = {
         each["name"]: each["value"] for each in variables if each["name"].startswith("CRONLIFT_") and "value" in each
     }
+    del known["CRONLIFT_JOB_IMAGES_FILE"]
     home = tmp_path / "airflow"
     (home / "dags" / "jobs").mkdir(parents=True)
     database = home / "airflow.db"
@@ -49,6 +51,7 @@ def laptop(kube_config: str, tmp_path: Path) -> dict[str, str]:
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW_", "CRONLIFT_"))},
         **known,
+        "CRONLIFT_JOB_IMAGES": images,
         "KUBECONFIG": str(KUBECONFIG),
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "false",
