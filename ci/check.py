@@ -104,7 +104,7 @@ def checks(root: Path) -> list[Check]:
         Check("yaml", _given(yaml_files, "yamllint", "--strict", *yaml_files)),
         Check("shell", _given(scripts := shell_scripts(root, ours), "shellcheck", "--external-sources", *scripts)),
         Check("dockerfiles", _given(dockerfiles, "hadolint", "--no-color", *dockerfiles)),
-        Check("teams", _given(schema, "check-jsonschema", "--schemafile", *schema, "teams.yaml")),
+        Check("teams", _given(schema, "cronlift", "teams", "--check")),
         Check("lock", _given(["uv.lock"], "uv", "lock", "--check", "--quiet")),
         Check("pins", (python, "-m", "ci.pin_check")),
         Check("foreign paths", (python, "-m", "ci.foreign_paths")),

@@ -3,11 +3,13 @@
 CronliftError
 ├── SettingsError             an environment variable of the deployment is missing or malformed
 ├── OperatorArgumentError     an argument of the operator is wrong (raised while the DAG file is parsed)
-├── ManifestError             a manifest, or its template, is wrong
-├── CrontabError              a crontab, or what was handed over with it, cannot be used
-│   ├── CrontabFileError      a file cannot be read, or is no text
-│   ├── ScheduleError         the time fields of a line are not what its daemon accepts
-│   └── FlavourError          nothing, or too much, says which daemon read the crontabs
+├── FaultError                something is wrong at a place of a file
+│   ├── ManifestError         a manifest, or its template, is wrong
+│   ├── TeamsFileError        teams.yaml is wrong, or something that must agree with it does not
+│   └── CrontabError          a crontab, or what was handed over with it, cannot be used
+│       ├── CrontabFileError  a file cannot be read, or is no text
+│       ├── ScheduleError     the time fields of a line are not what its daemon accepts
+│       └── FlavourError      nothing, or too much, says which daemon read the crontabs
 ├── TeamError                 a DAG claims a team, a namespace or a name that is not its own
 ├── LateRunError              a run is later than its timetable allows, and is left out
 ├── DatabaseError             Airflow's database could not be read, or is not the deployment's
@@ -28,6 +30,7 @@ CronliftError
 """
 
 from collections.abc import Sequence
+from typing import Self
 
 
 class CronliftError(Exception):
@@ -42,8 +45,8 @@ class OperatorArgumentError(CronliftError, ValueError):
     """An argument of the operator is wrong; the DAG does not import."""
 
 
-class ManifestError(CronliftError):
-    """Say what is wrong with a manifest, where, and the cure.
+class FaultError(CronliftError):
+    """Say what is wrong, where, and the cure; or stand for every such fault of a file.
 
     Args:
         what: One sentence without a full stop.
@@ -51,46 +54,20 @@ class ManifestError(CronliftError):
         cure: What to do about it, a whole sentence.
     """
 
-    def __init__(self, what: str, *, where: str = "", cure: str) -> None:
+    _of = ""
+    """What several faults are said to be in."""
+
+    faults: tuple[Self, ...]
+    """The single faults that it stands for; itself when it is one."""
+
+    def __init__(self: Self, what: str, *, where: str = "", cure: str) -> None:
         self.what, self.where, self.cure = what.rstrip("."), where, cure
-        self.faults: tuple[ManifestError, ...] = (self,)
-        super().__init__(f"{where}: {self.what}. {cure}" if where else f"{self.what}. {cure}")
-
-    @classmethod
-    def all_of(cls, faults: Sequence["ManifestError"]) -> "ManifestError":
-        """Join every fault of a file into one error, so that all are put right at once.
-
-        Args:
-            faults: At least one.
-
-        Returns:
-            The single fault itself, or one error that lists them all, a line each, and has them as `faults`.
-        """
-        if len(faults) == 1:
-            return faults[0]
-        joined = cls(f"{len(faults)} faults", cure="")
-        joined.faults = tuple(faults)
-        joined.args = ("\n".join([f"{len(faults)} faults in the manifest:", *(f"- {fault}" for fault in faults)]),)
-        return joined
-
-
-class CrontabError(CronliftError):
-    """Say what is wrong with a crontab, where, and the cure.
-
-    Args:
-        what: One sentence without a full stop.
-        where: `file:line`, `file`, or another place a person can open; may be empty.
-        cure: What to do about it, a whole sentence.
-    """
-
-    def __init__(self, what: str, *, where: str = "", cure: str) -> None:
-        self.what, self.where, self.cure = what.rstrip("."), where, cure
-        self.faults: tuple[CrontabError, ...] = (self,)
+        self.faults = (self,)
         super().__init__((f"{where}: {self.what}. {cure}" if where else f"{self.what}. {cure}").rstrip())
 
     @classmethod
-    def all_of(cls, faults: Sequence["CrontabError"]) -> "CrontabError":
-        """Join every fault of what was handed over into one error, so that all are put right at once.
+    def all_of(cls, faults: Sequence[Self]) -> Self:
+        """Join every fault into one error, so that all are put right at once.
 
         Args:
             faults: At least one.
@@ -100,10 +77,25 @@ class CrontabError(CronliftError):
         """
         if len(faults) == 1:
             return faults[0]
-        joined = CrontabError(f"{len(faults)} faults", cure="")
+        joined = cls.__new__(cls)
+        FaultError.__init__(joined, f"{len(faults)} faults", cure="")
         joined.faults = tuple(faults)
-        joined.args = ("\n".join([f"{len(faults)} faults:", *(f"- {fault}" for fault in faults)]),)
+        joined.args = ("\n".join([f"{len(faults)} faults{cls._of}:", *(f"- {fault}" for fault in faults)]),)
         return joined
+
+
+class ManifestError(FaultError):
+    """A manifest, or its template, is wrong."""
+
+    _of = " in the manifest"
+
+
+class TeamsFileError(FaultError):
+    """teams.yaml is wrong, or something that must agree with it does not."""
+
+
+class CrontabError(FaultError):
+    """A crontab, or what was handed over with it, cannot be used."""
 
 
 class CrontabFileError(CrontabError):

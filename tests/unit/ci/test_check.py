@@ -10,6 +10,7 @@ import pytest
 from ci import foreign_paths, paths
 from ci.check import BIN, Check, checks, choose, render_failure, render_line, run_all, run_check
 from ci.errors import UserError
+from cronlift.teams.codeowners import codeowners
 
 GOOD = {
     ".yamllint.yaml": (paths.ROOT / ".yamllint.yaml").read_text(),
@@ -25,6 +26,7 @@ GOOD = {
     "plugins/src/pack/outer.py": "from pack.inner import ONE\n\nTWO = ONE + 1\n",
     "teams.yaml": "teams: {}\n",
     "charts/cronlift/values.schema.json": '{"type": "object", "properties": {"teams": {"type": "object"}}}\n',
+    ".github/CODEOWNERS": codeowners({}, None),
     "scripts/run": '#!/usr/bin/env bash\necho "$1"\n',
     "images/x/Dockerfile": "ARG BASE=docker.io/library/debian:trixie-slim\nFROM ${BASE}\nUSER 1000\n",
     ".github/workflows/check.yaml": "name: check\non: push\npermissions: {}\n"
@@ -54,7 +56,7 @@ PLANTED = [
     ("yaml", "teams.yaml", "{}", "{}   ", "trailing spaces"),
     ("shell", "scripts/run", '"$1"', "$1", "SC2086"),
     ("dockerfiles", "images/x/Dockerfile", "USER 1000", "RUN cd /tmp", "DL3003"),
-    ("teams", "teams.yaml", "{}", "[]", "is not of type 'object'"),
+    ("teams", ".github/CODEOWNERS", "# Below", "# below", ".github/CODEOWNERS:6: differs from teams.yaml"),
     ("workflows", ".github/workflows/check.yaml", "ubuntu-24.04", "${{ matrix.nothing }}", '"nothing" is not defined'),
     ("workflow security", ".github/workflows/check.yaml", "make check", "echo ${{ github.head_ref }}", "template"),
     ("lock", "pyproject.toml", "requires-python", 'dependencies = ["nothing==1"]\nrequires-python', "nothing"),

@@ -10,6 +10,7 @@ import click
 
 _COMMANDS = (
     *("import", "fires", "prove", "replay", "cutover", "compare"),
+    *("teams",),
     *("render", "validate", "doctor", "sweep", "migrate"),
 )
 
