@@ -4,7 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from cronlift.cluster.quota import fullest, parse_quantity
+from cronlift.cluster.quota import fullest
+from cronlift.job.quantity import parse_quantity
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from cronlift.airflow.pretended_run import pretended_identity
 from cronlift.airflow.settings import JOB_ACCOUNT
-from cronlift.cli.pretended_run import pretended_identity
 from cronlift.errors import ApiError, ManifestError
 from cronlift.job.advice import Advice
 from cronlift.job.documents import Document

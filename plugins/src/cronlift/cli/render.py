@@ -10,9 +10,9 @@ from typing import Any
 import click
 import yaml
 
+from cronlift.airflow.pretended_run import pretended_context, pretended_identity
 from cronlift.airflow.settings import JOB_ACCOUNT
 from cronlift.cli.inputs import PAIR, images_of_deployment, pairs, read_sources, typed_pairs
-from cronlift.cli.pretended_run import pretended_context, pretended_identity
 from cronlift.errors import CronliftError, ManifestError
 from cronlift.job.documents import Places
 from cronlift.job.manifest import Defaults, build_objects

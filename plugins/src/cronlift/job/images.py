@@ -35,3 +35,13 @@ class Images(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(self._known)
+
+
+class GuessedImages(Images):
+    """Stands in where the deployment's images are not known: each name has an image, in a registry that none has."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+
+    def __getitem__(self, name: str) -> str:
+        return f"images.invalid/{name}:unknown"

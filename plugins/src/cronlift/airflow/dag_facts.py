@@ -1,0 +1,291 @@
+"""Import one DAG file as the DAG processor does, and tell all about it: in a process of its own, which then ends."""
+
+import logging
+import re
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow.dag_processing.dagbag import BundleDagBag
+from airflow.exceptions import AirflowClusterPolicySkipDag
+from airflow.sdk.timezone import coerce_datetime
+from airflow.serialization.serialized_objects import DagSerialization, LazyDeserializedDAG
+from airflow.timetables.base import TimeRestriction
+from airflow.utils.dag_version_inflation_checker import check_dag_file_stability
+
+from cronlift.airflow.task_facts import facts_of_task, folders_of, from_root
+from cronlift.airflow.witness import Construction, ForbiddenWhileImportingError, Witness
+from cronlift.errors import ManifestError
+from cronlift.facts.model import DagFacts, FileFacts, Finding
+
+if TYPE_CHECKING:
+    from airflow.timetables.base import Timetable
+
+_FRAME = re.compile(r'^\s*File "(?P<file>.+?)", line (?P<line>\d+)', re.MULTILINE)
+_PLACE = re.compile(r"^(?P<file>[^:\s]+)(?::(?P<line>\d+))?(?:: .*)?$")
+_TASK_PLACE = re.compile(r"^(?P<file>/[^:\n]+):(?P<line>\d+): (?P<rest>.+)$", re.DOTALL)
+
+
+def read_file(file: Path, team: str, folder: Path, root: Path, at: datetime, runs: int) -> FileFacts:
+    """Import a DAG file and tell what is in it.
+
+    Args:
+        file: The DAG file, absolute.
+        team: Name of its bundle.
+        folder: The bundle's folder, the only one of the repository that the file can import from.
+        root: What paths are told from.
+        at: From when on the next runs are told, aware; also the logical date of pretended runs.
+        runs: How many of them.
+    """
+    witness, advice = Witness(folder, file), _Advice()
+    logging.getLogger("cronlift").addHandler(advice)
+    witness.watch()
+    bag = _Bag(dag_folder=str(file), bundle_path=folder, bundle_name=team, load_op_links=False, collect_dags=False)
+    started = time.perf_counter()
+    bag.process_file(str(file), only_if_updated=False)  # type: ignore[no-untyped-call]
+    seconds = time.perf_counter() - started
+    place = _Place(file, root, folder)
+    findings = [place.of_request(each) for each in witness.requests]
+    findings += _import_findings(bag, witness, place)
+    findings += [place.here(text, line=None, kind="advice") for text in advice.texts]
+    findings += _varying(file, place)
+    dags = []
+    for dag in sorted(bag.dags.values(), key=lambda each: str(each.dag_id)):
+        try:
+            dags.append(_facts_of_dag(dag, team, root, witness.construction(dag), at, runs, place, findings))
+        except Exception as error:  # what Airflow cannot serialize is an import error there too
+            line = witness.construction(dag).line
+            findings.append(place.here(f"DAG {dag.dag_id} cannot be stored: {_words(error)}", line=line))
+    return FileFacts(from_root(file, root), team, seconds, tuple(dict.fromkeys(findings)), tuple(dags))
+
+
+class _Bag(BundleDagBag):
+    """A bag that keeps the errors of DAGs as they were raised, those of every task among them."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        self.refused: list[tuple[Any, list[Exception]]] = []
+        super().__init__(*args, **more)
+
+    def bag_dag(self, dag: Any) -> None:
+        """Check a DAG; see Airflow's."""
+        try:
+            super().bag_dag(dag)
+        except AirflowClusterPolicySkipDag:
+            raise
+        except Exception as error:
+            self.refused.append((dag, [error, *_errors_of_tasks(dag, error)]))
+            raise
+
+
+def _errors_of_tasks(dag: Any, first: Exception) -> Iterator[Exception]:
+    """Yield what is wrong with tasks beside the error that stopped Airflow's own look at them."""
+    known = {str(first)}
+    for task in dag.tasks:
+        try:
+            task.resolve_template_files()
+        except Exception as error:
+            if str(error) not in known:
+                known.add(str(error))
+                yield error
+
+
+class _Advice(logging.Handler):
+    """Keeps what the package warns of while it parses."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
+
+
+class _Place:
+    """Where things are, told from the root."""
+
+    def __init__(self, file: Path, root: Path, folder: Path) -> None:
+        self._file, self._root, self._folder = file, root, folder
+
+    def here(self, message: str, *, line: int | None, **more: Any) -> Finding:
+        """Return a finding of the DAG file."""
+        return Finding(from_root(self._file, self._root), line, message, **more)
+
+    def of_request(self, request: Any) -> Finding:
+        """Return the finding of something that was asked for."""
+        file = request.file or self._file
+        return Finding(from_root(file, self._root), request.line, request.what, request.cure, request.kind)
+
+    def of_traceback(self, text: str) -> Finding:
+        """Return the finding of a traceback: the innermost line of the bundle, and the error's last words."""
+        frames = [(Path(each["file"]), int(each["line"])) for each in _FRAME.finditer(text)]
+        ours = [each for each in frames if each[0].is_relative_to(self._folder)]
+        file, line = ours[-1] if ours else (self._file, None)
+        lines = text.rstrip().splitlines()
+        last = max((index for index, each in enumerate(lines) if _FRAME.match(each)), default=-1)
+        rest = lines[last + 1 :]
+        while len(rest) > 1 and rest[0].startswith("    "):
+            del rest[0]
+        message = "\n".join(rest)
+        kind = "timeout" if "AirflowTaskTimeout" in message else "import"
+        return Finding(from_root(file, self._root), line, _short_type(message), kind=kind)
+
+    def of_fault(self, fault: ManifestError, dag: Any, line: int | None) -> Finding:
+        """Return the finding of a fault of a manifest, in the manifest where it is told."""
+        kind, rule = ("policy", str(fault.rule)) if hasattr(fault, "rule") else ("manifest", "")
+        found = _PLACE.match(fault.where)
+        if found is not None:
+            file = next((each / found["file"] for each in folders_of(dag) if (each / found["file"]).is_file()), None)
+            if file is not None:
+                place = from_root(file, self._root), int(found["line"]) if found["line"] else None
+                return Finding(*place, _with_field(fault), fault.cure, kind, rule)
+        return self.here(fault.what, line=line, cure=fault.cure, kind=kind, rule=rule)
+
+
+def _with_field(fault: ManifestError) -> str:
+    """Return what is wrong, with the field in front where the place has one."""
+    _, _, path = fault.where.partition(": ")
+    return f"{path}: {fault.what}" if path else fault.what
+
+
+def _import_findings(bag: _Bag, witness: Witness, place: _Place) -> Iterator[Finding]:
+    told = set()
+    for dag, errors in bag.refused:
+        line = witness.construction(dag).line
+        told.add(f"{type(errors[0]).__name__}: {errors[0]}")
+        for error in errors:
+            yield from _findings_of(error, dag, line, place)
+    for text in bag.import_errors.values():
+        if text in told or any(ForbiddenWhileImportingError.__name__ in text for _ in witness.requests):
+            continue
+        yield place.of_traceback(text)
+
+
+def _findings_of(error: Exception, dag: Any, line: int | None, place: _Place) -> Iterator[Finding]:
+    """Yield a finding for each fault in an error about a DAG."""
+    cause = error if isinstance(error, ManifestError) else error.__cause__
+    text = str(error)
+    if task_place := _TASK_PLACE.match(text):
+        line, text = int(task_place["line"]), task_place["rest"]
+    if isinstance(cause, ManifestError):
+        yield from (place.of_fault(each, dag, line) for each in cause.faults)
+        return
+    yield place.here(f"DAG {dag.dag_id}: {text}" if dag.dag_id not in text else text, line=line)
+
+
+def _varying(file: Path, place: _Place) -> Iterator[Finding]:
+    """Yield what Airflow's own check finds that makes a new DAG version at each parse."""
+    for found in check_dag_file_stability(str(file)).warnings.values():
+        yield place.here(
+            f"{found.code} is another value at each parse, so that each parse makes a new version of the DAG",
+            line=found.line,
+            cure="Write a fixed value, or {{ logical_date }} and the like in the manifest.",
+            kind="varying",
+        )
+
+
+def _facts_of_dag(
+    dag: Any,
+    team: str,
+    root: Path,
+    made: Construction,
+    at: datetime,
+    runs: int,
+    place: _Place,
+    findings: list[Finding],
+) -> DagFacts:
+    serialized = LazyDeserializedDAG(data=DagSerialization.to_dict(dag))
+    timetable = _core_timetable(dag)
+    try:
+        next_runs = _next_runs(timetable, dag, at, runs)
+    except Exception as error:
+        next_runs = ()
+        text = f"the schedule of DAG {dag.dag_id} cannot tell its next run: {_words(error)}"
+        findings.append(place.here(text, line=made.line, kind="timetable"))
+    zone = _zone(timetable)
+    return DagFacts(
+        dag_id=dag.dag_id,
+        team=team,
+        file=from_root(Path(dag.fileloc), root),
+        line=made.line,
+        owners=tuple(sorted({str(task.owner) for task in dag.tasks} or {str(dag.owner)})),
+        tags=tuple(sorted(dag.tags)),
+        catchup=bool(dag.catchup),
+        catchup_explicit="catchup" in made.given,
+        timezone=zone,
+        timezone_explicit=not zone or not isinstance(dag.schedule, str) or made.start_date_aware,
+        schedule=str(timetable.summary),
+        next_runs=next_runs,
+        paused_upon_creation=dag.is_paused_upon_creation,
+        max_active_runs=dag.max_active_runs,
+        start_date=dag.start_date.isoformat() if dag.start_date else None,
+        end_date=dag.end_date.isoformat() if dag.end_date else None,
+        hash=serialized.hash,
+        tasks=tuple(facts_of_task(each, root, at) for each in sorted(dag.tasks, key=lambda task: str(task.task_id))),
+    )
+
+
+def _core_timetable(dag: Any) -> "Timetable":
+    """Return a DAG's timetable as the scheduler makes it of the serialized DAG."""
+    from airflow.serialization.decoders import decode_timetable
+    from airflow.serialization.encoders import encode_timetable
+
+    return decode_timetable(encode_timetable(dag.timetable))
+
+
+def _zone(timetable: Any) -> str:
+    inner = getattr(timetable, "_timetable", None) or getattr(timetable, "timetable", None) or timetable
+    zone = getattr(inner, "_timezone", None) or getattr(inner, "_zone", None) or getattr(inner, "timezone", None)
+    return str(getattr(zone, "key", None) or getattr(zone, "name", None) or zone or "")
+
+
+def _next_runs(timetable: "Timetable", dag: Any, at: datetime, runs: int) -> tuple[str, ...]:
+    """Step through the timetable as the scheduler does, from a run that was due right before the moment."""
+    if not timetable.can_be_scheduled or not timetable.periodic or timetable.active_runs_limit is not None:
+        return ()  # "@continuous" is among the last: it runs whenever it can
+    moment = coerce_datetime(at)
+    begins_later = dag.start_date is not None and dag.start_date > moment
+    earliest = coerce_datetime(dag.start_date) if begins_later else moment
+    restriction = TimeRestriction(earliest, dag.end_date, catchup=True)
+    last = None if begins_later else timetable.infer_manual_data_interval(run_after=moment)
+    found: list[str] = []
+    while len(found) < runs:
+        info = timetable.next_dagrun_info(last_automated_data_interval=last, restriction=restriction)
+        if info is None:
+            break
+        last = info.data_interval
+        if info.run_after > moment:
+            found.append(info.run_after.astimezone(UTC).isoformat())
+    return tuple(found)
+
+
+def _words(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _short_type(message: str) -> str:
+    """Cut the module in front of an error's class."""
+    kind, separator, rest = message.partition(":")
+    return f"{kind.rpartition('.')[2]}{separator}{rest}" if re.fullmatch(r"[\w.]+", kind) else message
+
+
+def list_files(folder: Path) -> list[Path]:
+    """Return the DAG files of a bundle, as Airflow finds them: .airflowignore and its heuristic count."""
+    from airflow.dag_processing.importers import get_importer_registry
+
+    found = get_importer_registry().list_dag_files(str(folder), safe_mode=True)
+    return sorted(Path(each) for each in found)
+
+
+def warm_up() -> None:
+    """Import what DAG files use, so that a process forked from this one need not."""
+    import airflow.sdk
+    import airflow.timetables.interval
+    import airflow.timetables.trigger
+
+    for name in ("DAG", "CronTriggerTimetable", "MultipleCronTriggerTimetable", "task", "dag", "BaseOperator"):
+        getattr(airflow.sdk, name)
+    for name in ("checks", "operator", "timetable", "trigger"):
+        import_module(f"cronlift.airflow.{name}")

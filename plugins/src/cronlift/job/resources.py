@@ -1,0 +1,79 @@
+"""What a Job asks of the cluster while it runs."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+from cronlift.job.quantity import parse_quantity
+
+Side = Literal["requests", "limits"]
+
+
+def job_resources(job: Mapping[str, Any], side: Side) -> dict[str, float]:
+    """Add up what all Pods of a Job that run at once request, or are limited to.
+
+    Args:
+        job: A Job as the API server gets it.
+        side: Which of the two.
+
+    Returns:
+        Resource -> amount, in cores, bytes or whatever the resource counts; what is no quantity counts nothing.
+    """
+    spec = job.get("spec") or {}
+    pod = ((spec.get("template") or {}).get("spec")) or {}
+    at_once = spec.get("parallelism")
+    pods = 1 if at_once is None else int(at_once)
+    return {name: amount * pods for name, amount in pod_resources(pod, side).items()}
+
+
+def pod_resources(pod: Mapping[str, Any], side: Side) -> dict[str, float]:
+    """Add up what one Pod requests, or is limited to, as the scheduler and a ResourceQuota count it.
+
+    Args:
+        pod: Spec of the Pod.
+        side: Which of the two.
+
+    Source:
+        https://kubernetes.io/docs/concepts/workloads/pods/sidecar-containers/#resource-sharing-within-containers: the
+        larger of all containers and sidecars together, and each init container beside the sidecars started before it.
+    """
+    sidecars: dict[str, float] = {}
+    peaks: dict[str, float] = {}
+    for container in _mappings(pod.get("initContainers")):
+        asked = _amounts(container, side)
+        if container.get("restartPolicy") == "Always":
+            sidecars = _sum(sidecars, asked)
+        peaks = _most(peaks, sidecars if container.get("restartPolicy") == "Always" else _sum(sidecars, asked))
+    together = dict(sidecars)
+    for container in _mappings(pod.get("containers")):
+        together = _sum(together, _amounts(container, side))
+    return _most(peaks, together)
+
+
+def images_of(pod: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the images of a Pod's containers, sorted, each once."""
+    containers = [*_mappings(pod.get("initContainers")), *_mappings(pod.get("containers"))]
+    return tuple(sorted({str(each["image"]) for each in containers if each.get("image")}))
+
+
+def _mappings(value: Any) -> Iterator[Mapping[str, Any]]:
+    yield from (each for each in (value if isinstance(value, list) else []) if isinstance(each, Mapping))
+
+
+def _amounts(container: Mapping[str, Any], side: Side) -> dict[str, float]:
+    resources = container.get("resources")
+    given = (resources.get(side) if isinstance(resources, Mapping) else None) or {}
+    found = {}
+    for name, text in given.items() if isinstance(given, Mapping) else ():
+        try:
+            found[str(name)] = float(parse_quantity(str(text)))
+        except ValueError:
+            continue
+    return found
+
+
+def _sum(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, float]:
+    return {name: first.get(name, 0.0) + second.get(name, 0.0) for name in {*first, *second}}
+
+
+def _most(first: Mapping[str, float], second: Mapping[str, float]) -> dict[str, float]:
+    return {name: max(first.get(name, 0.0), second.get(name, 0.0)) for name in {*first, *second}}
