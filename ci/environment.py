@@ -24,6 +24,9 @@ from ci.tools import tool
 
 ENVIRONMENTS = "charts/environments"
 LOCAL = "local"
+PREVIEW = "preview"
+"""Not an environment but what lies over one, see ci/preview.py."""
+
 NAME = "cronlift"
 LOCAL_SETS = (
     "images.airflow.repository=localhost/cronlift/airflow",
@@ -38,7 +41,7 @@ DEPLOY_TIMEOUT = "20m"
 
 def names(root: Path = ROOT) -> list[str]:
     """Return the environments that have a values file."""
-    return sorted(path.stem for path in (root / ENVIRONMENTS).glob("*.yaml"))
+    return sorted(path.stem for path in (root / ENVIRONMENTS).glob("*.yaml") if path.stem != PREVIEW)
 
 
 def words(name: str, root: Path = ROOT) -> list[str]:

@@ -120,7 +120,10 @@ with the whole history (git.depth 0) it keeps it, which is why that is the defau
 {{- end }}
 {{- end }}
 
-{{/* cronlift.gitSync.egress: the ports of all repositories' URLs, each once, for the NetworkPolicies. Scope: the root. */}}
+{{/*
+cronlift.gitSync.egress: the ports of all repositories' URLs, each once, for the NetworkPolicies; to the servers of
+networkPolicy.gitCidrs alone, where given. Scope: the root.
+*/}}
 {{- define "cronlift.gitSync.egress" -}}
 {{- $ports := list }}
 {{- range include "cronlift.gitSync.repositories" . | fromYamlArray }}
@@ -128,6 +131,12 @@ with the whole history (git.depth 0) it keeps it, which is why that is the defau
 {{- end }}
 {{- range $ports | uniq | sortAlpha }}
 - ports: [{port: {{ . }}}]
+  {{- with $.Values.networkPolicy.gitCidrs }}
+  to:
+    {{- range . }}
+    - ipBlock: {cidr: {{ . | quote }}}
+    {{- end }}
+  {{- end }}
 {{- end }}
 {{- end }}
 

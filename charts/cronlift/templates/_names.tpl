@@ -22,6 +22,7 @@
 {{- define "cronlift.metrics.fullname" -}}{{ include "cronlift.fullname" . }}-metrics{{- end }}
 {{- define "cronlift.notifier.fullname" -}}{{ include "cronlift.fullname" . }}-notifier{{- end }}
 {{- define "cronlift.jobImages.fullname" -}}{{ include "cronlift.fullname" . }}-job-images{{- end }}
+{{- define "cronlift.reaper.fullname" -}}{{ include "cronlift.fullname" . }}-reaper{{- end }}
 {{- define "cronlift.test.fullname" -}}{{ include "cronlift.fullname" . }}-test{{- end }}
 
 {{/* cronlift.secret.name: the Secret that holds the keys: yours, or the one that the bootstrap Job fills. */}}

@@ -112,6 +112,10 @@ AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL: "0"
 # Airflow's 2 frames are its own: the DAG file's line is the fifth from the end.
 AIRFLOW__CORE__DAGBAG_IMPORT_ERROR_TRACEBACK_DEPTH: "5"
 AIRFLOW__LOGGING__DAG_PROCESSOR_LOG_TARGET: stdout
+{{- if .Values.preview.enabled }}
+# A DAG may say itself that it starts unpaused; the cluster policy has the last word.
+CRONLIFT_PREVIEW: "True"
+{{- end }}
 {{- end }}
 
 {{- define "cronlift.settings.triggerer" -}}

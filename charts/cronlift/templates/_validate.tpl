@@ -5,7 +5,7 @@ Each part below returns a YAML list of texts; scope of all: the root.
 */}}
 {{- define "cronlift.validate" -}}
 {{- $faults := list }}
-{{- range list "renamed" "images" "git" "database" "access" "logs" "metrics" "notifications" "teams" "config" }}
+{{- range list "renamed" "images" "git" "database" "access" "logs" "metrics" "notifications" "teams" "config" "preview" }}
   {{- $faults = concat $faults (include (printf "cronlift.validate.%s" .) $ | fromYamlArray) }}
 {{- end }}
 {{- if $faults }}
@@ -267,6 +267,35 @@ Each part below returns a YAML list of texts; scope of all: the root.
   {{- range $option := $owned }}
     {{- if hasSuffix (printf "__%s" (upper $option)) $name }}
       {{- $faults = append $faults (printf "extra.env: %s belongs to the chart: secrets come from secrets.existingSecret or database.existingSecret, bundles from teams." $name) }}
+    {{- end }}
+  {{- end }}
+{{- end }}
+{{- $faults | toYaml }}
+{{- end }}
+
+{{/* cronlift.validate.preview: a preview has all of its own, and nothing by which it could be taken for more. */}}
+{{- define "cronlift.validate.preview" -}}
+{{- $faults := list }}
+{{- if .Values.preview.enabled }}
+  {{- if not (hasPrefix "preview-" .Release.Namespace) }}
+    {{- $faults = append $faults (printf "preview.enabled is true but the namespace is %s, which would be deleted: install previews by make preview, into preview-..." .Release.Namespace) }}
+  {{- end }}
+  {{- if not .Values.postgres.enabled }}
+    {{- $faults = append $faults "preview.enabled is true but postgres.enabled is false: a preview has a database of its own." }}
+  {{- end }}
+  {{- if not .Values.networkPolicy.enabled }}
+    {{- $faults = append $faults "preview.enabled is true but networkPolicy.enabled is false: a branch nobody has reviewed could reach everything." }}
+  {{- end }}
+  {{- range $key := list "sweep" "dbClean" "notifications" "ingress" "httpRoute" }}
+    {{- if (get $.Values $key).enabled }}
+      {{- $faults = append $faults (printf "preview.enabled is true but %s.enabled is too: set it to false." $key) }}
+    {{- end }}
+  {{- end }}
+  {{- range $key := list "clusters" "serviceAccounts.annotations" "networkPolicy.extraEgress" "secrets.existingSecret" "logs.remote.url" }}
+    {{- $found := $.Values }}
+    {{- range splitList "." $key }}{{ $found = get $found . }}{{ end }}
+    {{- if $found }}
+      {{- $faults = append $faults (printf "preview.enabled is true but %s is set: leave it empty, a preview reaches git alone." $key) }}
     {{- end }}
   {{- end }}
 {{- end }}

@@ -42,6 +42,16 @@ def test_laptop_without_teams_is_not_bothered(parse, bundle, monkeypatch):
     assert list(bag.dags) == ["a"]
 
 
+@pytest.mark.parametrize(("preview", "paused"), [("True", True), ("", False)])
+def test_a_preview_pauses_even_a_dag_that_says_otherwise(parse, bundle, monkeypatch, preview, paused):
+    monkeypatch.setenv("CRONLIFT_PREVIEW", preview)
+    bag = parse("""
+        with DAG("demo__a", schedule=None, is_paused_upon_creation=False):
+            KubernetesJobOperator(task_id="x", manifest="jobs/a.yaml")
+    """)
+    assert bag.dags["demo__a"].is_paused_upon_creation is paused
+
+
 def test_manifest_of_a_mapped_task_is_checked_too(parse, bundle):
     bag = parse("""
         with DAG("demo__a", schedule=None):

@@ -18,7 +18,7 @@ warmup.install(sys.argv)
 
 @hookimpl
 def dag_policy(dag: Any) -> None:
-    """Refuse a DAG whose id does not begin with its bundle's name and `__`.
+    """Refuse a DAG whose id does not begin with its bundle's name and `__`; in a preview, have every DAG stay paused.
 
     Args:
         dag: A DAG that was just parsed.
@@ -26,6 +26,8 @@ def dag_policy(dag: Any) -> None:
     Raises:
         AirflowClusterPolicyViolation: It claims another team, or none; it becomes an import error.
     """
+    if settings.is_preview():
+        dag.is_paused_upon_creation = True
     if not settings.has_teams():
         return
     bundle = bundle_of(Path(dag.fileloc), _bundle_folders())

@@ -7,6 +7,7 @@ CRONLIFT_JOB_IMAGES_FILE  a file with JSON: {"legacy": "registry.example/legacy:
                       laptops and tests, and wins.
 CRONLIFT_CLUSTERS     JSON: {"gpu": {"kubeconfig": "/etc/cronlift/clusters/gpu/kubeconfig", "context": ""}}; optional
 CRONLIFT_LINKS        JSON: {"job": "https://headlamp.example/c/main/jobs/{namespace}/{job}"}; optional, see links.py
+CRONLIFT_PREVIEW      set for a release that only shows DAGs; they stay paused whatever they say
 """
 
 import json
@@ -25,6 +26,7 @@ IMAGES_VARIABLE = "CRONLIFT_JOB_IMAGES"
 IMAGES_FILE_VARIABLE = "CRONLIFT_JOB_IMAGES_FILE"
 CLUSTERS_VARIABLE = "CRONLIFT_CLUSTERS"
 LINKS_VARIABLE = "CRONLIFT_LINKS"
+PREVIEW_VARIABLE = "CRONLIFT_PREVIEW"
 TEAM_SEPARATOR = "__"
 JOB_ACCOUNT = "cronlift-job"
 
@@ -150,6 +152,11 @@ def has_images(environment: Mapping[str, str] = os.environ) -> bool:
 def has_teams(environment: Mapping[str, str] = os.environ) -> bool:
     """Tell whether the deployment's teams are known here; they are not on a laptop."""
     return bool(environment.get(TEAMS_VARIABLE, "").strip())
+
+
+def is_preview(environment: Mapping[str, str] = os.environ) -> bool:
+    """Tell whether this release only shows the DAGs of a branch."""
+    return bool(environment.get(PREVIEW_VARIABLE, "").strip())
 
 
 def team_name(dag_id: str) -> str:
