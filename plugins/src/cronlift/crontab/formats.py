@@ -6,11 +6,15 @@ from collections.abc import Iterable
 from cronlift.crontab.assignment import parse_assignment
 from cronlift.crontab.entry import Entry, Reading, read_entry
 from cronlift.crontab.model import Flavour, Format, Source
-from cronlift.crontab.names import ALSO_PROGRAMS, KNOWN_COMMANDS, can_be_user, is_known_user, looks_like_command
+from cronlift.crontab.names import ALSO_PROGRAMS, can_be_user, is_known_user, is_program, looks_like_command
 from cronlift.crontab.places import place_of
 
-_HEAD = re.compile(r"\bdow\s+user(-?name)?\s+com+and", re.IGNORECASE)
-"""The remark above the columns of /etc/crontab."""
+_HEAD = re.compile(
+    r"\b(?:dow|wday|week-?day|day[- ]of[- ]week)\s+(?:user|who)(?:[-_ ]?name)?\s+(?:com+and|cmd)"
+    r"|^#+\s*/etc/(?:crontab|cron\.d/[\w-]+):",
+    re.IGNORECASE,
+)
+"""The remark above the columns of /etc/crontab, and the first line of such files, which names them."""
 
 _ARGUMENT = re.compile(r"[-<>|&;]|\d+>")
 """What follows a program, and never a user."""
@@ -18,7 +22,9 @@ _ARGUMENT = re.compile(r"[-<>|&;]|\d+>")
 _SPOOL = re.compile(r"(?:^|/)(?:cron/(?:crontabs|tabs)|spool/cron|etc/crontabs)/[^/]+\Z")
 """Where a daemon looks for users' tabs; any other folder called crontabs may hold tabs of both formats."""
 
-_PROGRAM = re.compile(r"^/.*(/s?bin/|\.(sh|bash|py|php|pl|rb|jar)\Z)")
+_PROGRAM = re.compile(r"^(?:[/~.]|\$\{?HOME\b).*(/s?bin/|\.(sh|bash|py|php|pl|rb|jar)\Z)")
+_SHELL_WORD = re.compile(r"(?:\[\[?|\.|\(.*|\{|[A-Za-z_]\w*=.*)\Z")
+"""What begins a command of the shell, and is hardly ever the first argument of a program."""
 
 
 def spool_user(path: str) -> str | None:
@@ -93,7 +99,7 @@ def _is_column(words: list[str], users: frozenset[str] | None) -> bool:
     user, command = words[0], words[1] if len(words) > 1 else ""
     if is_known_user(user, users) and (users is not None or user not in ALSO_PROGRAMS):
         return True
-    return command in KNOWN_COMMANDS or bool(_PROGRAM.search(command))
+    return is_program(command) or bool(_PROGRAM.search(command) or _SHELL_WORD.match(command))
 
 
 def _tail(text: str, flavour: Flavour) -> list[str]:

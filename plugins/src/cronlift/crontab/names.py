@@ -4,7 +4,9 @@ import re
 
 _USER = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*\$?\Z")
 
-_SCRIPT = re.compile(r"\.(sh|bash|py|php|pl|rb|js|jar|cgi|exe)\Z")
+_SCRIPT = re.compile(r"\.(sh|bash|bsh|ksh|zsh|csh|py|php|pl|rb|js|ts|jar|cgi|exe|bat|R|tcl|exp|lua)\Z")
+_INTERPRETER = re.compile(r"(?:python|pypy|php|perl|ruby|jruby|node|nodejs|java|lua|tclsh|zsh|dash|Rscript)[-\d.]*\Z")
+"""Programs whose names often end in a version: `php7.4`, `python3.11`."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -36,6 +38,16 @@ KNOWN_COMMANDS = (
     vacuumdb run-parts logger logrotate systemctl service reboot shutdown apt-get apt yum dnf certbot ntpdate date kill
     pkill killall screen tmux artisan drush wp composer just aws gsutil gcloud s3cmd rclone duplicity restic borg
     if for while case true false let local declare ulimit umask umount mount
+    run-this-one run-one-until-success lockrun lockf with-lock-ex setsid stdbuf unbuffer envdir chpst setlock softlimit
+    taskset chrt cpulimit logsave cronwrap cronwrapper cronitor ts tsp script expect xvfb-run dbus-run-session
+    dbus-launch proxychains proxychains4 torsocks tsocks faketime doppler aws-vault pipenv poetry uv conda rvm rbenv
+    gosu su-exec setuidgid doas tini dumb-init systemd-run systemd-cat caffeinate
+    R julia octave scala groovy kotlin mono dotnet pwsh wine guile erl elixir mix deno bun go cargo casperjs phantomjs
+    hhvm ipython jupyter papermill spark-submit scrapy celery gunicorn flask django-admin dbt snakemake sqlplus sqlcmd
+    isql bcp mongo mongosh mongodump redis-cli pg_dumpall mysqladmin mysqlcheck sqlite3 svn hg cvs bzr unison lftp sftp
+    ncftpput rdiff-backup rsnapshot duply borgmatic dd tee head tail sort wc df du ps top free uptime chgrp ls truncate
+    gpg openssl sendmail mailx mutt swaks lynx links w3m http youtube-dl yt-dlp ffmpeg convert pandoc helm ansible
+    ansible-playbook ansible-pull terraform vagrant pm2 forever supervisorctl heroku cap fab grunt gulp jekyll hugo
 """)
     - KNOWN_USERS
 )
@@ -51,7 +63,7 @@ def can_be_user(word: str, users: frozenset[str] | None = None) -> bool:
     """
     if users is not None:
         return word in users
-    return bool(_USER.match(word)) and word not in KNOWN_COMMANDS and not _SCRIPT.search(word)
+    return bool(_USER.match(word)) and not is_program(word)
 
 
 def is_known_user(word: str, users: frozenset[str] | None = None) -> bool:
@@ -62,8 +74,13 @@ def is_known_user(word: str, users: frozenset[str] | None = None) -> bool:
 def looks_like_command(word: str) -> bool:
     """Tell whether a word begins a command: a path, an expansion, an assignment, a known program, a group."""
     return (
-        word in KNOWN_COMMANDS
+        is_program(word)
         or word[:1] in ("/", "~", "$", ".", "(", "{", "[", '"', "'", "`")
         or "/" in word
         or bool(re.match(r"[A-Za-z_][A-Za-z0-9_]*=", word))
     )
+
+
+def is_program(word: str) -> bool:
+    """Tell a known program, an interpreter with or without its version, or a script by its suffix."""
+    return word in KNOWN_COMMANDS or bool(_INTERPRETER.match(word) or _SCRIPT.search(word))
