@@ -217,7 +217,7 @@ def test_what_the_image_lacks_is_listed(repo, tab):
     tab.write_text(TAB + "5 5 * * * php /opt/load.sh; ruby\n")
     load(tab)
     assert line_of(repo, 4)["missing"] == []
-    assert line_of(repo, 5)["image"] == {"/opt/poll.sh": "missing", "/var/log/poll/poll.log": "volume"}
+    assert line_of(repo, 5)["image"] == {"/opt/poll.sh": "missing", "/var/log/poll/poll.log": "unused"}
     assert line_of(repo, 7)["image"] == {"php": "present", "ruby": "missing", "/opt/load.sh": "present"}
 
 

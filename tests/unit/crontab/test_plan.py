@@ -40,7 +40,16 @@ def judged(text, decision=None, **more):
         ("0 3 * * * /opt/a.sh > /srv/data.csv\n", "needs-decision", "would be gone when its Pod ends"),
         ("0 3 * * * /opt/a.sh > /tmp/data.csv\n", "exact", ""),
         ("0 3 * * * /opt/a.sh > /dev/null 2>&1\n", "exact", ""),
-        ("0 3 * * * /opt/a.sh >> /var/log/a/a.log\n", "changed", "is gone when the Pod ends"),
+        ("0 3 * * * /opt/a.sh >> /var/log/a/a.log\n", "changed", "goes to the task's log, and not to"),
+        ("0 3 * * * /opt/a.sh >> /var/log/a/a.log; b\n", "changed", "/var/log/a/a.log is gone when the Pod ends"),
+        ("0 3 * * * bash -c '/opt/a.sh >> log/a.log 2>&1'\n", "changed", "log/a.log, below which the Pod has no"),
+        ("0 3 * * * /opt/a.sh | tee -a /var/log/a/a.log\n", "changed", "/var/log/a/a.log is gone when the Pod ends"),
+        ("0 3 * * * /opt/a.sh | tee /srv/a.csv | /opt/b.sh\n", "needs-decision", "/srv/a.csv would be gone"),
+        ("0 3 * * * /opt/a.sh > /srv/a; /opt/b.sh > /srv/b\n", "needs-decision", "/srv/b and /srv/a would be gone"),
+        ("0 3 * * * /opt/a.sh > /run/a.pid; /opt/b.sh\n", "exact", ""),
+        ("0 3 * * * docker exec db mysqldump x > /srv/x.sql\n", "host-only", "docker"),
+        ("0 3 * * * systemctl stop a; /opt/b &\n", "host-only", "systemctl"),
+        ("0 3 * * * sync; echo 3 > /proc/sys/vm/drop_caches\n", "host-only", "a switch of the old host's kernel"),
         ("0 3 * * * /var/log/a.sh >> /var/log/a.log 2>&1\n", "changed", "goes to the task's log, and not to"),
         ("0 3 * * * mysqldump -psecret1 -h db x\n", "changed", "its passwords come from a Secret (MYSQL_PASSWORD)"),
         ("DB_PASSWORD=secret1\n0 3 * * * /opt/a.sh\n", "changed", "Secret (DB_PASSWORD)"),
@@ -57,6 +66,16 @@ def judged(text, decision=None, **more):
 def test_verdict_of_a_line(text, verdict, reason):
     found = judged(text).judgement
     assert (str(found.verdict), reason in found.reason) == (verdict, True), found.reason
+
+
+def test_lock_on_a_volume_that_several_lines_mount_keeps_them_apart():
+    text = "0 3 * * * flock -n /srv/locks/a /opt/a.sh\n5 3 * * * flock -n /srv/locks/a /opt/b.sh\n"
+    claims = {"/srv/locks": "locks"}
+    settings = Settings("web", "UTC", "h", START)
+    crontab = parse_crontab(Source("web.crontab", text.encode()), Flavour.DEBIAN, user="www-data")
+    for volumes, verdict in (({}, "needs-decision"), ({"/srv/locks": "scratch"}, "needs-decision"), (claims, "exact")):
+        lines = make_plan([crontab], settings, Decisions(volumes=volumes)).groups[0].lines
+        assert [str(each.judgement.verdict) for each in lines] == [verdict] * 2
 
 
 @pytest.mark.parametrize(

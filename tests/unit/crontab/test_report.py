@@ -21,7 +21,7 @@ from cronlift.errors import CrontabError
 
 TAB = b"""\
 # <script>alert(1)</script>
-*/5 * * * * /opt/poll.sh | tee /data/x
+*/5 * * * * /opt/poll.sh | sort -o /data/x
 0 3 * * 1 curl https://api.example/?token=s3cretvalue -o /data/x
 0 3 31 2 * /opt/never.sh
 @reboot /opt/boot.sh
@@ -138,9 +138,9 @@ def test_what_lines_share_is_told(report):
 
 
 def test_each_program_and_path_is_present_or_missing():
-    image = Image(frozenset({"/opt/poll.sh"}), frozenset({"/usr/bin/tee"}))
+    image = Image(frozenset({"/opt/poll.sh"}), frozenset({"/usr/bin/sort"}))
     report = report_of(plan_of(settings=replace(SETTINGS, image=image)))
-    assert report["lines"][1]["image"] == {"/opt/poll.sh": "present", "tee": "present", "/data/x": "missing"}
+    assert report["lines"][1]["image"] == {"/opt/poll.sh": "present", "sort": "present", "/data/x": "missing"}
     assert report["lines"][1]["missing"] == ["/data/x"]
     rows = {line.split("`")[1]: line for line in markdown(report).splitlines() if line.startswith("| `")}
     assert rows["/opt/poll.sh"] == "| `/opt/poll.sh` | present | web.crontab:2 |"
@@ -187,5 +187,5 @@ def test_files_keep_their_places_whichever_is_imported_again():
 
 
 def test_code_in_a_reason_is_shown_as_it_is():
-    text = markdown(report_of(plan_of(b"5 5 * * * /opt/a_b.sh | tee /data/_x_\n", user="root")))
+    text = markdown(report_of(plan_of(b"5 5 * * * /opt/a_b.sh | sort -o /data/_x_\n", user="root")))
     assert "decide `run_as: root`" in text

@@ -9,6 +9,7 @@ from typing import TypeVar
 from cronlift.crontab import command_tables as tables
 from cronlift.crontab.bashisms import find_bashisms
 from cronlift.crontab.model import Flavour
+from cronlift.crontab.outputs import Output, kernel_files, outputs_of, written_files
 from cronlift.crontab.redirection import FinalRedirection, final_redirection
 from cronlift.crontab.secrets import Secret, find_secrets
 from cronlift.crontab.shell import parse_shell
@@ -57,6 +58,7 @@ class CommandFacts:
         paths: The absolute paths that are named, folders and files alike, each once; /dev is left out.
         guards: Locks, and tests that keep it from running.
         redirection: The redirection of its output at the end, when it can be cut out; None otherwise.
+        outputs: The other files that it writes to by redirections and by `tee`, each once; /dev and /tmp are left out.
         background: What goes on after the command ends and so dies with the Pod, a sentence each.
         bashisms: What dash does not understand, when the shell is dash; a sentence each.
         secrets: Passwords that are written down in it; the spans are those of the command.
@@ -74,6 +76,7 @@ class CommandFacts:
     paths: tuple[str, ...] = ()
     guards: tuple[Guard, ...] = ()
     redirection: FinalRedirection | None = None
+    outputs: tuple[Output, ...] = ()
     background: tuple[str, ...] = ()
     bashisms: tuple[str, ...] = ()
     secrets: tuple[Secret, ...] = ()
@@ -108,15 +111,18 @@ def analyse_command(
     ending = {each.text for simple in _simples(_end(script), bash, variables) for each in unwrap(simple)}
     locks = [replace(each, fails=not each.waits and each.text in ending) for each in _lock_guards(invocations, script)]
     guards = _unique([*locks, *_test_guards(script)])
+    final = final_redirection(command, script)
+    written = written_files(script, simples, invocations)
     return CommandFacts(
         programs=_unique(each.program for each in invocations if each.name not in tables.BUILTINS),
         paths=_unique(_paths(script, simples)),
         guards=guards,
-        redirection=final_redirection(command, script),
+        redirection=final,
+        outputs=outputs_of(written, script, final, {each.target for each in locks}),
         background=_unique(_background(script, invocations)),
         bashisms=() if bash else tuple(find_bashisms(command)),
         secrets=find_secrets(command),
-        host_only=_unique(_host_only(invocations)),
+        host_only=_unique([*_host_only(invocations), *kernel_files(written)]),
         localhost=_unique(_localhost(invocations, variables, command)),
         hosts=_unique(_hosts(invocations, command)),
         run_parts=_unique(_run_parts(invocations)),

@@ -57,23 +57,40 @@ _CONTAINERS = "works on the containers of the old host."
 _LOGS = "works on the logs of the old host; in Kubernetes logs leave the Pod by themselves."
 _PROCESSES = "works on the processes of the old host, which a Pod does not see."
 _ACCOUNTS = "works on the accounts of the old host."
+_CONFIGURATION = "brings the old host to its wanted state."
+_DEVICES = "works on a device of the old host."
+_MAIL = "works on the mail server of the old host."
+_WATCH = "looks after the old host itself."
+_CERTIFICATES = "renews the certificates of the old host's servers."
 
 HOST_ONLY = {
     name: why
     for why, names in {
         _SERVICES: "systemctl service invoke-rc.d rc-service initctl supervisorctl monit apachectl apache2ctl a2ensite "
-        "crontab anacron svc sv s6-svc fail2ban-client reboot shutdown poweroff halt init telinit",
+        "crontab anacron svc sv s6-svc fail2ban-client reboot shutdown poweroff halt init telinit nginx httpd apache2 "
+        "rndc varnishadm pm2 passenger-config fwconsole asterisk atrun",
         _PACKAGES: "apt apt-get aptitude dpkg unattended-upgrade unattended-upgrades yum dnf rpm zypper pacman snap "
-        "flatpak needrestart freshclam updatedb updatedb.mlocate mandb",
+        "flatpak needrestart freshclam updatedb updatedb.mlocate mandb yaourt yay paru pkgfile emerge eix-sync apk "
+        "opkg pkg portsnap freebsd-update brew apticron cron-apt do-release-upgrade apt-show-versions",
         _DISKS: "mdadm checkarray zpool zfs btrfs lvm lvs vgs lvcreate lvremove smartctl fstrim mount umount swapon "
-        "swapoff fsck e2fsck tune2fs hdparm quotacheck repquota debugfs e2scrub_all xfs_fsr parted dmsetup",
-        _KERNEL: "hwclock ntpdate chronyc ntpq timedatectl modprobe sysctl dmesg setenforce restorecon rngtest sensors",
+        "swapoff fsck e2fsck tune2fs hdparm quotacheck repquota debugfs e2scrub_all e2scrub_all_cron xfs_fsr parted "
+        "dmsetup raid-check MegaCli MegaCli64 megacli storcli tw_cli arcconf zfs-auto-snapshot sanoid syncoid snapper "
+        "btrbk timeshift",
+        _KERNEL: "hwclock adjkerntz save-entropy ntpdate chronyc ntpq timedatectl modprobe sysctl dmesg setenforce "
+        "restorecon rngtest sensors",
         _NETWORK: "iptables ip6tables iptables-restore ipset nft ufw firewall-cmd ifconfig ifup ifdown route "
-        "wpa_cli nmcli iwconfig tc",
+        "wpa_cli nmcli iwconfig tc netfilter-persistent update-ipsets firehol shorewall ddclient wg-quick",
         _CONTAINERS: "docker docker-compose podman lxc lxc-attach virsh vzdump qm pct crictl nerdctl vagrant",
-        _LOGS: "logrotate journalctl savelog sa1 sa2 debian-sa1 sadc",
+        _LOGS: "logrotate journalctl savelog sa1 sa2 debian-sa1 sadc newsyslog logwatch logcheck",
         _PROCESSES: "kill killall pkill killall5 renice",
         _ACCOUNTS: "useradd usermod userdel adduser deluser passwd chpasswd chage newusers",
+        _CONFIGURATION: "puppet puppetd chef-client chef-solo ansible-pull salt-call salt-minion cf-agent cf-execd "
+        "etckeeper",
+        _DEVICES: "raspistill raspivid libcamera-still libcamera-vid rpicam-still fswebcam vcgencmd gpio amixer "
+        "alsactl tvservice xset xrandr notify-send rfkill upsc",
+        _MAIL: "postfix postqueue postsuper exim exim4 sa-update doveadm newaliases",
+        _WATCH: "rkhunter chkrootkit aide tripwire lynis debsums check-support-status periodic",
+        _CERTIFICATES: "certbot certbot-auto letsencrypt letsencrypt-auto acme.sh dehydrated",
     }.items()
     for name in names.split()
 }

@@ -13,7 +13,18 @@ from cronlift.crontab.ladder import Choice, choose
 from cronlift.crontab.model import Flavour, Line, Verdict
 from cronlift.crontab.plan_image import expand, presences_of
 from cronlift.crontab.plan_model import Host, Judgement, one_line
-from cronlift.crontab.plan_questions import ACTIONS_HINT, covered, facts_of, is_log, locks_of, questions_of, warnings_of
+from cronlift.crontab.plan_questions import (
+    ACTIONS_HINT,
+    EPHEMERAL,
+    covered,
+    facts_of,
+    is_log,
+    listed,
+    locks_of,
+    on_a_claim,
+    questions_of,
+    warnings_of,
+)
 from cronlift.crontab.plan_secrets import SecretStore
 from cronlift.crontab.redirection import final_redirection
 from cronlift.crontab.report_load import rhythm_of
@@ -92,6 +103,11 @@ def judge_job(
     )
     if (settled := _LEFT_OUT.get(decision.action)) is not None:
         return replace(left, verdict=settled[0], reason=settled[1]), None
+    accepted = decision.action in ("import", "manual")
+    if facts.host_only and not accepted and choice.verdict in (Verdict.EXACT, Verdict.EQUIVALENT):
+        reason = " ".join(facts.host_only)
+        cure = f"Keep it on a host; or {ACTIONS_HINT[0].lower()}{ACTIONS_HINT[1:]}import, drop."
+        return replace(left, verdict=Verdict.HOST_ONLY, reason=reason, cure=cure), None
     questions = list(questions_of(line, choice, facts, host, decision))
     if choice.verdict is Verdict.NEVER_RAN and decision.action == "undecided" and (questions or facts.host_only):
         return replace(left, verdict=Verdict.NEVER_RAN, reason=choice.reason), None
@@ -99,10 +115,6 @@ def judge_job(
         reason = " ".join(dict.fromkeys(what for what, _ in questions))
         cure = " ".join(dict.fromkeys(cure for _, cure in questions))
         return replace(left, reason=reason, cure=cure), None
-    if facts.host_only and decision.action not in ("import", "manual"):
-        reason = " ".join(facts.host_only)
-        cure = f"Keep it on a host; or {ACTIONS_HINT[0].lower()}{ACTIONS_HINT[1:]}import, drop."
-        return replace(left, verdict=Verdict.HOST_ONLY, reason=reason, cure=cure), None
     return _Maker(line, raw, host, decision, dag_id, choice, facts).make(left, store)
 
 
@@ -140,6 +152,7 @@ class _Maker:
         environment = {name: value for name, value in self.line.environment if name not in secrets}
         volumes = dict(self.decision.volumes)
         command, redirect = self._redirect(command, person, volumes)
+        self._other_outputs(person, volumes)
         locks = [each for each in self.facts.guards if each.is_lock]
         for each in locks:
             self._scratch(each.target, person, volumes)
@@ -201,7 +214,8 @@ class _Maker:
             self.changes.append("it cannot switch users, by decision")
         if self.facts.host_only:
             self.changes.append("it acts on its Pod and not on the host, by decision")
-        if any(self.host.shared_locks.get(path) for path in locks_of(self.line, self.host.flavour)):
+        shared = [path for path in locks_of(self.line, self.host.flavour) if self.host.shared_locks.get(path)]
+        if not all(on_a_claim(path, self.decision.volumes) for path in shared):
             self.changes.append("its lock no longer keeps it apart from other lines, by decision")
 
     def _person(self) -> Person:
@@ -247,8 +261,8 @@ class _Maker:
         if mode in ("auto", "keep"):
             if path and (path.startswith("/tmp/") or covered(path, volumes)):  # noqa: S108 - the Pod's own
                 return command, "keep"
-            has_place = self._scratch(found.path, person, volumes)
-            if has_place or mode == "keep" or not is_log(found):
+            if mode == "keep" or not is_log(found):
+                self._scratch(found.path, person, volumes)
                 self.changes.append(f"what it writes to {found.path} is gone when the Pod ends")
                 self.cures.append("Decide `redirect: stdout` to see it in the task's log, or name a volume.")
                 return command, "keep"
@@ -267,6 +281,20 @@ class _Maker:
         if mode == "tee":
             details |= {"path": path or found.path, "append": found.append}
         return stripped, details
+
+    def _other_outputs(self, person: Person, volumes: dict[str, str]) -> None:
+        """Give the files that the command writes to on its way an empty volume where that is possible."""
+        lost = []
+        for each in self.facts.outputs:
+            path = self._expanded(each.path, person)
+            if path is not None and covered(path, self.decision.volumes):
+                continue
+            has_place = self._scratch(each.path, person, volumes)
+            if not (path or each.path).startswith(EPHEMERAL):
+                lost.append(each.path if has_place else f"{each.path}, below which the Pod has no volume,")
+        if lost:
+            self.changes.append(f"what it writes to {listed(lost)} is gone when the Pod ends")
+            self.cures.append("Name a volume in decisions.yaml where it has to last.")
 
     def _scratch(self, path: str, person: Person, volumes: dict[str, str]) -> bool:
         """Give a file's folder an empty volume, unless that would hide something; say whether it has one."""

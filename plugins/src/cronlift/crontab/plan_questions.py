@@ -1,21 +1,22 @@
 """What somebody has to decide about a line before it can become a DAG, and what is to be known of it."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from cronlift.crontab.command import CommandFacts, analyse_command
-from cronlift.crontab.decisions import LineDecision
+from cronlift.crontab.decisions import SCRATCH, LineDecision
 from cronlift.crontab.ladder import Choice
 from cronlift.crontab.model import Flavour, Line, Verdict
 from cronlift.crontab.plan_model import Host
+from cronlift.crontab.reboot import classify
 from cronlift.crontab.redirection import FinalRedirection
 from cronlift.crontab.secrets import WORTH_HIDING_LETTERS, find_secrets
 
 TEXT_LIMIT_BYTES = 240 * 1024
 """A manifest travels with its DAG, which takes 256 KiB."""
 
-EPHEMERAL = ("/dev/", "/tmp/")  # noqa: S108 - the Pod's own
+EPHEMERAL = ("/dev/", "/tmp/", "/run/", "/var/run/", "/var/lock/", "/var/tmp/")  # noqa: S108 - the Pod's own
 """Where nobody expects a file to last."""
 
 ACTIONS_HINT = "Decide its action in decisions.yaml: "
@@ -42,15 +43,28 @@ def is_log(target: FinalRedirection) -> bool:
     return target.streams != "stdout" or re.search(r"log", target.path, re.IGNORECASE) is not None
 
 
-def _is_lost(target: FinalRedirection, decision: LineDecision) -> bool:
-    """Tell data that goes to no volume."""
-    elsewhere = target.path.startswith(EPHEMERAL) or covered(target.path, decision.volumes)
-    return not is_log(target) and not elsewhere
+def lost_data(facts: CommandFacts, decision: LineDecision) -> tuple[str, ...]:
+    """Return the files with data that go to no volume."""
+    target = facts.redirection
+    data = [target.path] if target is not None and not is_log(target) else []
+    data += [each.path for each in facts.outputs if not each.is_log]
+    return tuple(each for each in data if not each.startswith(EPHEMERAL) and not covered(each, decision.volumes))
 
 
 def covered(path: str, volumes: Mapping[str, str]) -> bool:
     """Tell whether a volume holds a path."""
     return any(path.startswith(f"{each.rstrip('/')}/") for each in volumes)
+
+
+def on_a_claim(path: str, volumes: Mapping[str, str]) -> bool:
+    """Tell whether a path lies in a volume that several Pods can share."""
+    return covered(path, {name: claim for name, claim in volumes.items() if claim != SCRATCH})
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as words: "a, b and c"."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def questions_of(
@@ -67,12 +81,12 @@ def questions_of(
     """
     accepted = decision.action in ("import", "manual")
     if choice.verdict is Verdict.NEEDS_DECISION and decision.action != "manual":
-        cure = f"{ACTIONS_HINT}manual, host, drop. What runs for ever belongs into a Deployment."
-        yield choice.reason, cure
+        boot = classify(line.command or "", facts)
+        yield f"{choice.reason} {boot.reason}", f"{boot.cure} {ACTIONS_HINT}manual, host, drop."
     if host.proposal and not accepted:
         cure = f"{ACTIONS_HINT}import (at that time), manual, host, drop."
         yield f"{host.proposal} Proposed is `{line.schedule}`.", cure
-    if facts.background and not accepted:
+    if facts.background and not accepted and choice.verdict is not Verdict.NEEDS_DECISION:
         yield (
             " ".join(facts.background),
             f"Correct the line and import again; or {ACTIONS_HINT.lower()}import, host, drop.",
@@ -82,17 +96,17 @@ def questions_of(
         yield " ".join(facts.switches), cure
     for path in locks_of(line, host.flavour) if not accepted else ():
         others = [each for each in host.shared_locks.get(path, ()) if each != line.where]
-        if others:
+        if others and not on_a_claim(path, decision.volumes):
             yield (
                 f"The lock {path} also keeps it apart from {', '.join(others)}, and Pods share no lock.",
-                f"Join the lines in one script; or {ACTIONS_HINT.lower()}import (they may run at once), host, drop.",
+                f"Put its folder on a volume that all of them mount, volumes: {{{_folder(path)}: name-of-a-claim}} "
+                f"(NFS and CephFS keep such locks); or join the lines in one script; or {ACTIONS_HINT.lower()}"
+                "import (they may run at once), host, drop.",
             )
-    target = facts.redirection
-    if target is not None and not accepted and decision.redirect is None and _is_lost(target, decision):
-        folder = target.path.rpartition("/")[0] or "/data"
+    if (lost := lost_data(facts, decision)) and not accepted and decision.redirect is None:
         yield (
-            f"What it writes to {target.path} would be gone when its Pod ends.",
-            f"Name a volume in decisions.yaml, such as volumes: {{{folder}: name-of-a-claim}}; "
+            f"What it writes to {listed(lost)} would be gone when its Pod ends.",
+            f"Name a volume in decisions.yaml, such as volumes: {{{_folder(lost[0])}: name-of-a-claim}}; "
             "or decide `redirect: keep` (it may go), `redirect: stdout` (into the task's log), host, drop.",
         )
     texts = (line.command or "", line.stdin or "", *(value for _, value in line.environment))
@@ -105,6 +119,11 @@ def questions_of(
             "Its standard input, after `%`, holds a password, which no variable can bring.",
             f"Put it into a script of the image that reads a variable; or {ACTIONS_HINT.lower()}host, drop.",
         )
+
+
+def _folder(path: str) -> str:
+    folder = path.rpartition("/")[0]
+    return folder if folder.startswith("/") else "/data"
 
 
 def _holds_one(text: str, raw: str) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from cronlift.crontab.shell_tree import Group, Redirection, Script, Simple
 
-_OUTPUT = frozenset({">", ">>", ">|", ">&", "&>", "&>>"})
+OUTPUT = frozenset({">", ">>", ">|", ">&", "&>", "&>>"})
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,10 @@ def _trailing(last: Simple | Group) -> list[Redirection]:
     end_of_words = max((word.end for word in words), default=last.start)
     if isinstance(last, Simple) and not last.words:
         return []
-    outputs = [each for each in last.redirections if each.operator in _OUTPUT]
+    outputs = [each for each in last.redirections if each.operator in OUTPUT]
     final: list[Redirection] = []
     for each in reversed(last.redirections):
-        if each.operator not in _OUTPUT or each.start < end_of_words:
+        if each.operator not in OUTPUT or each.start < end_of_words:
             break
         final.insert(0, each)
     return final if len(final) == len(outputs) else []
@@ -84,7 +84,7 @@ def _opened(redirections: Sequence[Redirection]) -> tuple[str, str, bool] | None
     """Follow descriptors 1 and 2 from left to right; return streams, file and whether it grows."""
     targets: dict[int, tuple[str, bool] | None] = {1: None, 2: None}
     for each in redirections:
-        if each.operator not in _OUTPUT:
+        if each.operator not in OUTPUT:
             continue
         if each.target.value is None:
             return None
