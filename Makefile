@@ -10,11 +10,18 @@ YES ?=#                  1: really do what make reset announces
 ENV ?=#                  local | staging | production, for render, diff and deploy
 BASE ?= origin/main#     what make diff compares with
 CONTEXT ?=#              kubeconfig context of make deploy; without it, the one named as ENV
+TEAM ?=#                 make new-team, new-dag: its name
+NAME ?=#                 make new-dag, new-app: the DAG's or the app's name
+OWNERS ?=#               make new-team: reviewers, "@organisation/billing b@example.com"; without them @TEAM
+DIR ?=#                  make new-app: where to write it (../NAME)
+IMAGE ?=#                make bump: a name of jobImages, or a repository in full
+TAG ?=#                  make bump: tag or digest
 ARGS ?=#                 further words for the step (make test ARGS="-k browser")
 export CLUSTER INSTALL YES
 export PYTHONUTF8 := 1
 
 step := .venv/bin/python -m ci
+cronlift := .venv/bin/cronlift
 
 ##@ Use
 .PHONY: help up status run logs ui
@@ -35,6 +42,20 @@ logs: .venv ## Print the logs of the platform's pods.
 
 ui: .venv ## Print the address and login of the UI, and open it where there is a browser.
 	@$(step).ui $(ARGS)
+
+##@ Write
+.PHONY: new-team new-dag new-app bump
+new-team: .venv ## Add a team: teams.yaml, its folder, its reviewers (TEAM=billing OWNERS="@org/billing").
+	@$(cronlift) new team '$(TEAM)' $(OWNERS:%=--owner=%) $(ARGS)
+
+new-dag: .venv ## Write a DAG, its Job and its test, which pass every check (TEAM=billing NAME=send_invoices).
+	@$(cronlift) new dag '$(TEAM)' '$(NAME)' $(ARGS)
+
+new-app: .venv ## Write a repository for new code in any language, with its image and CI (NAME=invoice-mailer).
+	@$(cronlift) new app '$(NAME)' $(if $(DIR),'$(DIR)') $(ARGS)
+
+bump: .venv ## Bring an image's new tag into values and manifests (IMAGE=legacy TAG=8d1e44a09b7c).
+	@$(cronlift) bump '$(IMAGE)' '$(TAG)' $(ARGS)
 
 ##@ Deploy
 .PHONY: render diff deploy

@@ -12,6 +12,8 @@ import pytest
 import yaml
 
 from ci.paths import ROOT
+from cronlift.airflow.facts_pool import Bundle, load_facts
+from cronlift.facts.model import DagFacts
 
 # Airflow writes its configuration file when it is first imported: not into the home of whoever runs the tests.
 os.environ.setdefault("AIRFLOW_HOME", tempfile.mkdtemp(prefix="cronlift-airflow-"))
@@ -20,6 +22,10 @@ IMAGES = {path.parent.name: f"registry.example/{path.parent.name}:1" for path in
 TEAMS: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "teams.yaml").read_text())["teams"]
 LIVE_TESTS_PREFIX = "e2e_"
 """Files that a live test, running at the same time, writes into the working tree and removes."""
+
+
+FactsOf = Callable[[str], DagFacts]
+"""Finds a DAG of the working tree by its id, as `cronlift check` sees it."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,22 @@ def deployment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CRONLIFT_DEPLOYMENT", "cronlift/cronlift")
     monkeypatch.setenv("CRONLIFT_TEAMS", json.dumps(teams))
     monkeypatch.setenv("CRONLIFT_JOB_IMAGES", json.dumps(IMAGES))
+
+
+@pytest.fixture(scope="session")
+def facts_of(request: pytest.FixtureRequest) -> FactsOf:
+    """Find DAGs of the teams whose tests run: their folders are parsed once, in processes of their own."""
+    tested = {item.path.parent.relative_to(ROOT / "tests").as_posix() for item in request.session.items}
+    bundles = [Bundle(name, ROOT / team["path"], team) for name, team in TEAMS.items() if team["path"] in tested]
+    found = load_facts(ROOT, bundles, images=IMAGES)
+    dags = {dag.dag_id: dag for file in found for dag in file.dags}
+
+    def find(dag_id: str) -> DagFacts:
+        findings = [f"{each.file}:{each.line}: {each.message}" for file in found for each in file.findings]
+        assert dag_id in dags, "\n".join([f"no DAG {dag_id!r} in {sorted(dags)}", *findings])
+        return dags[dag_id]
+
+    return find
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ CronliftError
 ├── OperatorArgumentError     an argument of the operator is wrong (raised while the DAG file is parsed)
 ├── FaultError                something is wrong at a place of a file
 │   ├── ManifestError         a manifest, or its template, is wrong
+│   ├── AuthoringError        what an author asked to write, or to change, is not right
 │   ├── TeamsFileError        teams.yaml is wrong, or something that must agree with it does not
 │   └── CrontabError          a crontab, or what was handed over with it, cannot be used
 │       ├── CrontabFileError  a file cannot be read, or is no text
@@ -88,6 +89,10 @@ class ManifestError(FaultError):
     """A manifest, or its template, is wrong."""
 
     _of = " in the manifest"
+
+
+class AuthoringError(FaultError):
+    """What an author asked to write, or to change, is not right; nothing was written."""
 
 
 class TeamsFileError(FaultError):

@@ -1,33 +1,12 @@
 """`cronlift teams`: what it checks, writes and returns."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from ci.paths import ROOT
 from cronlift.cli.main import main
-
-TEAMS = """\
-teams:
-  demo:
-    namespace: team-demo
-    path: dags/demo
-    owners: ["@platform"]
-"""
-
-
-@pytest.fixture
-def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    schema = tmp_path / "charts/cronlift/values.schema.json"
-    schema.parent.mkdir(parents=True)
-    shutil.copy(ROOT / "charts/cronlift/values.schema.json", schema)
-    (tmp_path / "dags/demo").mkdir(parents=True)
-    (tmp_path / "teams.yaml").write_text(TEAMS)
-    monkeypatch.chdir(tmp_path / "dags/demo")
-    return tmp_path
 
 
 def run(*words: str) -> tuple[int, str, str]:
@@ -35,21 +14,21 @@ def run(*words: str) -> tuple[int, str, str]:
     return done.exit_code, done.stdout, done.stderr
 
 
-def test_it_writes_codeowners_once_from_any_folder_of_the_repository(repo: Path) -> None:
+def test_it_writes_codeowners_once_from_any_folder_of_the_repository(platform: Path) -> None:
     assert run() == (0, "✓ Wrote .github/CODEOWNERS\n✓ teams.yaml: 1 team, nothing differs from it\n", "")
-    assert "/dags/demo/ @platform\n" in (repo / ".github/CODEOWNERS").read_text()
+    assert "/dags/demo/ @platform\n" in (platform / ".github/CODEOWNERS").read_text()
     assert run() == (0, "✓ teams.yaml: 1 team, nothing differs from it\n", "")
 
 
-def test_a_file_in_the_root_is_written_there(repo: Path) -> None:
-    (repo / "CODEOWNERS").write_text("* @infra\n")
+def test_a_file_in_the_root_is_written_there(platform: Path) -> None:
+    (platform / "CODEOWNERS").write_text("* @infra\n")
     assert json.loads(run("--json")[1])["written"] == ["CODEOWNERS"]
-    assert not (repo / ".github").exists()
+    assert not (platform / ".github").exists()
 
 
-def test_check_changes_nothing_and_names_the_first_line_that_differs(repo: Path) -> None:
+def test_check_changes_nothing_and_names_the_first_line_that_differs(platform: Path) -> None:
     run()
-    file = repo / ".github/CODEOWNERS"
+    file = platform / ".github/CODEOWNERS"
     file.write_text(file.read_text() + "/charts/ @demo\n")
     lines = len(file.read_text().splitlines())
     code, out, err = run("--check")
@@ -58,12 +37,12 @@ def test_check_changes_nothing_and_names_the_first_line_that_differs(repo: Path)
     assert file.read_text().endswith("/charts/ @demo\n")
 
 
-def test_a_team_without_its_folder_is_a_fault_with_its_line(repo: Path) -> None:
-    (repo / "dags/demo").rename(repo / "dags/moved")
-    code, out, _ = run("--json", "--root", str(repo))
+def test_a_team_without_its_folder_is_a_fault_with_its_line(platform: Path) -> None:
+    (platform / "dags/demo").rename(platform / "dags/moved")
+    code, out, _ = run("--json", "--root", str(platform))
     assert code == 1
     (fault,) = json.loads(out)["faults"]
-    assert fault["where"] == "teams.yaml:2: teams.demo.path"
+    assert fault["where"] == "teams.yaml:3: teams.demo.path"
     assert "'dags/demo'" in fault["what"]
 
 

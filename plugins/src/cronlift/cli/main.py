@@ -10,7 +10,7 @@ import click
 
 _COMMANDS = (
     *("import", "fires", "prove", "replay", "cutover", "compare"),
-    *("teams",),
+    *("new", "bump", "teams"),
     *("render", "validate", "doctor", "sweep", "migrate"),
 )
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from cronlift.errors import FaultError, TeamsFileError
 from cronlift.teams import codeowners
@@ -36,7 +37,21 @@ def load_teams(root: Path) -> dict[str, TeamEntry]:
     Raises:
         TeamsFileError: teams.yaml or the chart's schema cannot be read, or it has faults: all of them.
     """
-    return read_teams(_text(root / FILE_NAME), json.loads(_text(root / SCHEMA_FILE)))
+    return read_teams(_text(root / FILE_NAME), load_schema(root))
+
+
+def load_schema(root: Path) -> dict[str, Any]:
+    """Return the chart's schema of a repository.
+
+    Raises:
+        TeamsFileError: It cannot be read, or is no JSON.
+    """
+    try:
+        schema: dict[str, Any] = json.loads(_text(root / SCHEMA_FILE))
+    except ValueError as error:
+        where = str(root / SCHEMA_FILE)
+        raise TeamsFileError(f"is no JSON: {error}", where=where, cure="Take it from git.") from error
+    return schema
 
 
 def codeowners_file(root: Path) -> Path:

@@ -11,11 +11,11 @@ from typing import Any
 
 import yaml
 
+from cronlift import yaml_text
 from cronlift.crontab.decisions import FILE_NAME
 from cronlift.errors import CrontabError
 
 COMMENT_WIDTH = 112
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def group_entry(group: str, state: str, start: datetime) -> str:
@@ -46,17 +46,9 @@ def add_entries(text: str, key: str, entries: Sequence[str]) -> str:
     """
     if not entries:
         return text
-    block, node = "".join(entries), _node_at(text, key)
-    if node is None:
-        return f"{text.rstrip()}\n{key}:\n{block}".lstrip()
-    if isinstance(node, yaml.MappingNode) and not node.flow_style and node.value:
-        lines = text.splitlines(keepends=True)
-        at = _last_line(node) + 1
-        head = "".join(lines[:at])
-        return f"{head}{'' if head.endswith(chr(10)) else chr(10)}{block}{''.join(lines[at:])}"
-    if not node.value or node.value == "null":
-        rest = text[node.end_mark.index :].removeprefix("\n")
-        return f"{text[: node.start_mark.index].rstrip(' ')}\n{block}{rest}"
+    added = yaml_text.add_entries(text, key, "".join(entries))
+    if added is not None:
+        return added
     raise CrontabError(
         f"{FILE_NAME}: nothing can be added to {key}, which is written in braces",
         cure=f"Write `{key}:` and its entries on lines of their own, two blanks to the right.",
@@ -71,7 +63,7 @@ def set_group(text: str, group: str, state: str, start: datetime) -> str:
     """
     wanted = {"state": state, "start": f'"{start.astimezone(UTC).isoformat()}"'}
     for key, value in wanted.items():
-        node = _node_at(text, "groups", group, key)
+        node = yaml_text.node_at(text, "groups", group, key)
         if not isinstance(node, yaml.ScalarNode):
             raise CrontabError(
                 f"{FILE_NAME} has no groups.{group}.{key}",
@@ -79,22 +71,3 @@ def set_group(text: str, group: str, state: str, start: datetime) -> str:
             )
         text = text[: node.start_mark.index] + value + text[node.end_mark.index :]
     return text
-
-
-def _node_at(text: str, *path: str) -> yaml.Node | None:
-    node = yaml.compose(text, Loader=_LOADER)
-    for key in path:
-        pairs = node.value if isinstance(node, yaml.MappingNode) else []
-        node = next((value for name, value in pairs if name.value == key), None)
-    return node
-
-
-def _last_line(node: yaml.Node) -> int:
-    """Return the last line, from 0, on which something of a node stands; a block's own mark lies behind comments."""
-    if isinstance(node, yaml.MappingNode) and not node.flow_style and node.value:
-        return _last_line(node.value[-1][1])
-    if isinstance(node, yaml.SequenceNode) and not node.flow_style and node.value:
-        return _last_line(node.value[-1])
-    if isinstance(node, yaml.ScalarNode) and node.style in ("|", ">"):
-        return int(node.end_mark.line) - 1
-    return int(node.end_mark.line)
