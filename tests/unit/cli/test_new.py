@@ -108,7 +108,7 @@ def test_an_image_with_a_hyphen_is_no_subtraction(platform: Path) -> None:
                 "no team 'x'. Known: demo.",
                 "4 fields instead of five",
                 "no time zone 'Mars'",
-                "no job image 'nope'",
+                "has a job image 'nope'",
             ],
             id="all at once",
         ),
