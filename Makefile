@@ -8,7 +8,7 @@ DAG ?=#                  make run DAG=demo__import_rates
 INSTALL ?= 1#            0: only print the distribution packages that are missing
 YES ?=#                  1: really do what make reset announces
 ENV ?=#                  local | staging | production, for render, diff and deploy
-BASE ?= origin/main#     what make diff compares with
+BASE ?= origin/main#     what make diff and make plan compare with
 CONTEXT ?=#              kubeconfig context of make deploy; without it, the one named as ENV
 TEAM ?=#                 make new-team, new-dag: its name
 NAME ?=#                 make new-dag, new-app: the DAG's or the app's name

@@ -1,4 +1,4 @@
-"""Everything that needs no cluster: python -m ci.check [--only NAME...] [--json]; the same on a laptop and in CI.
+"""Everything that needs no cluster: python -m ci.check [--only NAME...] [--base REF]; the same on a laptop and in CI.
 
 Each check is one command, run from the root; a failing one shows that command, ready to paste, and what it printed.
 """
@@ -55,10 +55,11 @@ def main() -> None:
     """Run the checks, print a line for each, then every failure in full; exit 1 when there is one."""
     parser = argparse.ArgumentParser(prog="make check", description=__doc__)
     parser.add_argument("--only", nargs="+", metavar="NAME", help="run these alone")
+    parser.add_argument("--base", metavar="REF", help="run what a change since REF needs (make plan says what that is)")
     parser.add_argument("--json", action="store_true", help="print the results as JSON on stdout")
     options = parser.parse_args()
     started = time.monotonic()
-    chosen = choose(checks(paths.ROOT), options.only)
+    chosen = choose(checks(paths.ROOT), options.only or _needed(options.base))
     build_tools(chosen)
     results = run_all(chosen, paths.ROOT, quiet=options.json)
     failed = [result for result in results if result.verdict == "failed"]
@@ -126,6 +127,14 @@ def choose(known: list[Check], names: list[str] | None) -> list[Check]:
             cure="The checks are: " + ", ".join(repr(check.name) for check in known) + ".",
         )
     return [check for check in known if check.name in names]
+
+
+def _needed(base: str | None) -> list[str] | None:
+    if base is None:
+        return None
+    from ci.plan import for_change  # it asks this module for the checks that there are
+
+    return list(for_change(base).checks)
 
 
 def build_tools(chosen: list[Check]) -> None:

@@ -26,6 +26,12 @@ UPSTREAM = {"postgres": "POSTGRES", "git-sync": "GIT_SYNC"}
 VARIANTS = {"airflow-bench": ("airflow", (("GROUP", "stock-operators"),))}
 """Image that is built only when asked for -> the folder that it is built from, and its further build arguments."""
 
+SHARED_INPUTS = {"airflow": ("uv.lock", "plugins")}
+"""Image -> what its Dockerfile copies from outside its own folder."""
+
+NO_INPUTS = {"README.md", "contents.txt", "structure.yaml"}
+"""Files of an image's folder that tell of the image, and are not copied into it."""
+
 EXPECTED_SECONDS = {"airflow": 100.0, "airflow-bench": 100.0, "legacy": 120.0, "postgres": 40.0, "git-sync": 40.0}
 
 BASE_PACKAGES = ("ca-certificates",)
@@ -77,24 +83,37 @@ def plan(name: str, *, with_registry: bool) -> Plan:
         reference = image_reference(UPSTREAM[name])
         return Plan(name, _digest([FORMAT, reference]), upstream=reference)
     source, extra = VARIANTS.get(name, (name, ()))
-    folder = ROOT / (STANDINS if name in UPSTREAM else Path("images")) / source
-    context, inputs, used = folder, [folder], ()
-    if source == "airflow":
-        # Its context is the repo: the lock and the plugin package are inputs besides its own folder.
-        context = ROOT
-        inputs += [ROOT / "uv.lock", ROOT / "plugins"]
-        used = ("UV_VERSION", "HATCHLING_VERSION")
+    folder, *shared = inputs(name)
+    # What takes more than its own folder has the repo as its context.
+    context = ROOT if shared else folder
+    used = ("UV_VERSION", "HATCHLING_VERSION") if source == "airflow" else ()
     base = "" if with_registry else base_tag()
     arguments = (
         ("BASE", f"localhost/cronlift/debian:{base}" if base else image_reference("DEBIAN")),
         *((pin, pins()[pin]) for pin in used),
         *extra,
     )
-    tag = _digest([FORMAT, *(f"{key}={value}" for key, value in arguments), *describe(inputs)])
+    tag = _digest([FORMAT, *(f"{key}={value}" for key, value in arguments), *describe(inputs(name))])
     return Plan(
         name, tag, context=context, dockerfile=folder / "Dockerfile", arguments=arguments, base=base,
         expected_seconds=EXPECTED_SECONDS.get(name, 60.0),
     )  # fmt: skip
+
+
+def inputs(name: str) -> list[Path]:
+    """Return what an image is built from: its own folder, then what it shares with others, the lock and the package.
+
+    Args:
+        name: As for `plan`.
+    """
+    source, _ = VARIANTS.get(name, (name, ()))
+    folder = ROOT / (STANDINS if name in UPSTREAM else Path("images")) / source
+    return [folder, *(ROOT / part for part in SHARED_INPUTS.get(source, ()))]
+
+
+def is_input(name: str, path: Path) -> bool:
+    """Tell whether a file, which may be gone by now, is an input of an image; bytecode and READMEs are none."""
+    return any(path == start or start in path.parents for start in inputs(name)) and not _is_ignored(path)
 
 
 def base_tag() -> str:
@@ -106,7 +125,7 @@ def base_tag() -> str:
 def describe(inputs: Iterable[Path]) -> list[str]:
     """Return one line a file: path from the repo's root, kind and x-bit, hash of its content.
 
-    Byte code, editors' leavings, an image's own README and the list of its contents are no inputs: they are not copied.
+    Byte code, editors' leavings and what tells of an image (`NO_INPUTS`) are no inputs: they are not copied.
     """
     lines = []
     for path in sorted(file for start in inputs for file in _files(start)):
@@ -127,7 +146,7 @@ def _files(start: Path) -> list[Path]:
 def _is_ignored(path: Path) -> bool:
     return (
         "__pycache__" in path.parts
-        or (path.parent.parent == ROOT / "images" and path.name in {"README.md", "contents.txt"})
+        or (path.parent.parent == ROOT / "images" and path.name in NO_INPUTS)
         or path.suffix in {".pyc", ".swp"}
         or path.name.endswith("~")
         or any(part.endswith(".egg-info") for part in path.parts)
