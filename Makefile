@@ -6,6 +6,9 @@ PYTHON ?= python3#       Python >= 3.11 that makes .venv
 CLUSTER ?= auto#         auto | kind | embedded
 DAG ?=#                  make run DAG=demo__import_rates
 INSTALL ?= 1#            0: only print the distribution packages that are missing
+IMAGES ?=#               images for make images and make push; all of this repo by default
+REGISTRY ?=#             make push REGISTRY=ghcr.io/acme/cronlift
+SCAN ?=#                 scanner of images: SCAN='grype sbom:{sbom} --fail-on high'
 YES ?=#                  1: really do what make reset announces
 ENV ?=#                  local | staging | production, for render, diff and deploy
 BASE ?= origin/main#     what make diff and make plan compare with
@@ -17,7 +20,7 @@ DIR ?=#                  make new-app: where to write it (../NAME)
 IMAGE ?=#                make bump: a name of jobImages, or a repository in full
 TAG ?=#                  make bump: tag or digest
 ARGS ?=#                 further words for the step (make test ARGS="-k browser")
-export CLUSTER INSTALL YES
+export CLUSTER INSTALL YES SCAN
 export PYTHONUTF8 := 1
 
 step := .venv/bin/python -m ci
@@ -58,7 +61,7 @@ bump: .venv ## Bring an image's new tag into values and manifests (IMAGE=legacy 
 	@$(cronlift) bump '$(IMAGE)' '$(TAG)' $(ARGS)
 
 ##@ Deploy
-.PHONY: render diff deploy
+.PHONY: render diff deploy images push
 render: .venv ## Print what an environment consists of (ENV=production).
 	@$(step).environment render $(ENV) $(ARGS)
 
@@ -67,6 +70,12 @@ diff: .venv ## Print what a change does to an environment (ENV=production, BASE=
 
 deploy: .venv ## Bring an environment to what its files say: a helm upgrade (ENV=production, CONTEXT=).
 	@$(step).environment deploy $(ENV) $(if $(CONTEXT),--context=$(CONTEXT)) $(ARGS)
+
+images: .venv ## Build the images that are new, run each, list its packages, scan it (IMAGES=, SCAN=).
+	@$(step).image_release build $(IMAGES) $(ARGS)
+
+push: .venv ## Push to a registry what it has not yet, under the tag of its content (REGISTRY=, IMAGES=, SCAN=).
+	@$(step).image_release push $(IMAGES) --registry='$(REGISTRY)' $(ARGS)
 
 ##@ End
 .PHONY: down reset

@@ -58,12 +58,14 @@ def _choose_builder_class() -> "type[DockerBuilder | BuildahBuilder]":
 
 
 def registry_choice() -> bool | None:
-    """Return what the user decided by REGISTRY=yes|no; None for auto.
+    """Return what the user decided by REGISTRY=yes|no; None for auto, and for the address that `make push` goes to.
 
     Raises:
         UserError: Another value.
     """
     value = os.environ.get("REGISTRY") or "auto"
+    if "." in value or ":" in value:
+        return None
     choices = {"auto": None, "yes": True, "no": False}
     if value not in choices:
         raise UserError(f"REGISTRY={value} is not known", cure="Use REGISTRY=auto, REGISTRY=yes or REGISTRY=no.")

@@ -57,8 +57,7 @@ def build(names: Sequence[str] = ()) -> list[Image]:
     folder = cache_dir() / "images"
     folder.mkdir(parents=True, exist_ok=True)
     with image_build.locked(folder / "lock"):
-        with_registry = _use_registry(wanted)
-        plans = [image_recipes.plan(name, with_registry=with_registry) for name in wanted]
+        plans = plans_of(wanted)
         images = [_image(plan) for plan in plans]
         for plan, image in zip(plans, images, strict=True):
             if image.archive.is_file():
@@ -66,6 +65,12 @@ def build(names: Sequence[str] = ()) -> list[Image]:
                 continue
             _make(plan, image)
     return images
+
+
+def plans_of(names: Sequence[str]) -> list[image_recipes.Plan]:
+    """Return how each image is made here, and so its tag; asks the registries only when that matters."""
+    with_registry = _use_registry(names)
+    return [image_recipes.plan(name, with_registry=with_registry) for name in names]
 
 
 def _use_registry(wanted: Sequence[str]) -> bool:

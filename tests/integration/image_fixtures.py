@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from ci.image_runner import WHY_NOT_HERE, Unpacked, remove, unpack
 from ci.images import build
-from tests.integration.image_runner import WHY_NOT_HERE, Unpacked, remove, unpack
 
 Open = Callable[[str], Unpacked]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from ci.image_runner import Finished, Unpacked
 from tests.integration.image_fixtures import Open, image  # noqa: F401 - a fixture
-from tests.integration.image_runner import Finished, Unpacked
 from tests.integration.real_cron import LEGACY_FOLDER, write_folder
 
 JOB = "/etc/cronlift/job"

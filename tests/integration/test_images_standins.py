@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from ci.image_runner import Running, Unpacked
 from tests.integration.image_fixtures import Open, image  # noqa: F401 - a fixture
-from tests.integration.image_runner import Running, Unpacked
 
 DATABASE = {"POSTGRES_USER": "airflow", "POSTGRES_PASSWORD": "it's $ecret", "POSTGRES_DB": "air",
             "PGDATA": "/var/lib/postgresql/data/pgdata"}  # fmt: skip

@@ -80,7 +80,7 @@ def test_the_checks_that_may_be_left_out_are_checks_of_this_repo():
                                              ("dags", "DAG tests"), ("unit/ci", "tests of ci")])  # fmt: skip
 def test_a_page_that_tests_read_runs_these_tests(tier, check):
     for path in sorted((ROOT / "tests" / tier).rglob("test_*.py")):
-        if tier == "unit" and "unit/ci" in path.as_posix() or path.name == Path(__file__).name:
+        if (tier == "unit" and "unit/ci" in path.as_posix()) or path.name == Path(__file__).name:
             continue
         for page in re.findall(r'ROOT / "(docs/[a-z-]+\.md)"', path.read_text()):
             assert check in plan([page], planning.facts()).checks, f"{path.name} reads {page}: add it to ci/plan.py"
@@ -97,6 +97,7 @@ def test_every_file_of_the_repo_has_a_rule_but_the_machinery():
 @pytest.fixture
 def repo(tmp_path):
     """A repo with one commit on main and a branch."""
+
     def git(*words):
         done = subprocess.run(["git", "-C", tmp_path, "-c", "user.name=x", "-c", "user.email=x@x", *words],
                               check=True, capture_output=True, text=True)  # fmt: skip

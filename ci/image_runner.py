@@ -1,4 +1,7 @@
-"""Run a built image as a pod would: its own uid, a read-only root, no capability, by runc and without an engine."""
+"""Run a built image as a pod would: its own uid, a read-only root, no capability, by runc and without an engine.
+
+Needs root, buildah and runc, which the embedded cluster brings.
+"""
 
 import json
 import shutil
@@ -8,8 +11,11 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from ci.errors import CiError
 from ci.images import Image
+from ci.process import run
 
 WHY_NOT_HERE = "needs root, runc and buildah, which the embedded cluster also needs"
 TIMEOUT_SECONDS = 60
@@ -40,20 +46,27 @@ class Running:
         return Finished(done.returncode, done.stdout)
 
     def signal(self, name: str) -> None:
+        """Send a signal to its first process."""
         subprocess.run(["runc", "kill", self.id, name], check=True)
 
     def wait_until(self, check: Callable[[], bool]) -> None:
-        """Repeat a check; fails with the log when it does not come true or the container ends."""
+        """Repeat a check.
+
+        Raises:
+            CiError: It does not come true in time, or the container ends; with its log.
+        """
         deadline = time.monotonic() + TIMEOUT_SECONDS
         while not check():
-            assert time.monotonic() < deadline, self.log.read_text()
-            assert self.process.poll() is None, self.log.read_text()
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                raise CiError(f"Container {self.id} did not do what was waited for:\n{self.log.read_text()}")
             time.sleep(0.1)
 
     def wait_for(self, words: str) -> None:
+        """Wait until it has printed these words."""
         self.wait_until(lambda: words in self.log.read_text())
 
     def stop(self) -> None:
+        """Kill it and wait for its end."""
         subprocess.run(["runc", "delete", "--force", self.id], capture_output=True)
         self.process.wait(20)
 
@@ -63,7 +76,7 @@ class Unpacked:
     """An image's root file system and configuration."""
 
     root: Path
-    config: dict
+    config: dict[str, Any]
     work: Path
     running: list[Running] = field(default_factory=list)
 
@@ -91,6 +104,7 @@ class Unpacked:
         return self.running[-1]
 
     def stop_all(self) -> None:
+        """Kill what still runs."""
         for each in self.running:
             each.stop()
 
@@ -101,10 +115,10 @@ class Unpacked:
         environment: Mapping[str, str] | None = None,
         user: tuple[int, int] | None = None,
         volumes: Mapping[str, Path] | None = None,
-        writable: Sequence[str] = ("/tmp",),
+        writable: Sequence[str] = ("/tmp",),  # noqa: S108 - a path in the container
         workdir: str | None = None,
     ) -> tuple[Path, str]:
-        container = f"cronlift-test-{uuid.uuid4().hex[:10]}"
+        container = f"cronlift-run-{uuid.uuid4().hex[:10]}"
         bundle = self.work / container
         bundle.mkdir(parents=True)
         uid, gid = user or _ids(self.config.get("User") or "0:0")
@@ -113,7 +127,7 @@ class Unpacked:
         mounts = [
             {"destination": "/proc", "type": "proc", "source": "proc"},
             {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"]},
-            {"destination": "/dev/shm", "type": "tmpfs", "source": "shm", "options": ["nosuid", "mode=1777"]},
+            {"destination": "/dev/shm", "type": "tmpfs", "source": "shm", "options": ["nosuid", "mode=1777"]},  # noqa: S108
         ]
         for path in writable:  # as an emptyDir: of root's, open to all
             mounts.append({"destination": path, "type": "tmpfs", "source": "tmpfs", "options": ["mode=0777"]})
@@ -163,7 +177,4 @@ def _ids(user: str) -> tuple[int, int]:
 
 
 def _buildah(work: Path, *words: str) -> str:
-    command = ["buildah", "--root", work / "root", "--runroot", work / "run", "--storage-driver", "overlay", *words]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return run("buildah", "--root", work / "root", "--runroot", work / "run", "--storage-driver", "overlay", *words)
