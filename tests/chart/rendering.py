@@ -31,6 +31,9 @@ CASES = {
 }
 every_values = pytest.mark.parametrize("values", CASES.values(), ids=CASES.keys())
 
+KEPT = {"helm.sh/resource-policy": "keep", "argocd.argoproj.io/sync-options": "Prune=false,Delete=false"}
+"""Annotations of what neither helm nor Argo CD may delete."""
+
 Object = dict[str, Any]
 
 

@@ -18,6 +18,7 @@ from tests.chart.rendering import (
     CHART,
     CLOUD,
     EVERYTHING,
+    KEPT,
     LOCAL,
     MINIMAL,
     OPENSHIFT,
@@ -449,6 +450,35 @@ def test_people_come_in_by_the_host_and_path_of_the_base_url():
     assert route["rules"][0]["matches"][0]["path"]["value"] == "/etl"
 
 
+def test_a_path_of_the_base_url_is_that_of_probes_and_of_the_pods_own_calls():
+    rendered = render(TWO_TEAMS, CLOUD)
+    [container] = rendered.pod("api-server")["containers"]
+    probes = {container[f"{kind}Probe"]["httpGet"]["path"] for kind in ("startup", "readiness", "liveness")}
+    assert probes == {"/etl/execution/health/ping"}
+    url = rendered.environment("scheduler")["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"]["value"]
+    assert url == "http://cronlift-api-server:8080/etl/execution/"
+    [path] = {
+        render(sets=(f"apiServer.baseUrl=https://airflow.example.com{end}",)).pod("api-server")["containers"][0][
+            "livenessProbe"
+        ]["httpGet"]["path"]
+        for end in ("", "/")
+    }
+    assert path == "/execution/health/ping"
+
+
+def test_the_api_server_serves_on_until_proxies_know_that_it_ends():
+    spec = render(TEAMS, LOCAL).pod("api-server")
+    pause = int(spec["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][-1])
+    assert 0 < pause < spec["terminationGracePeriodSeconds"]
+
+
+def test_who_reads_logs_may_reach_what_networkpolicy_adds():
+    way = {"ports": [{"port": 9000}]}
+    policies = render(TEAMS, sets=("networkPolicy.extraEgress[0].ports[0].port=9000",))
+    for component in ("api-server", "scheduler", "triggerer"):
+        assert way in policies.one("NetworkPolicy", f"cronlift-{component}")["spec"]["egress"], component
+
+
 def test_with_oidc_there_is_no_password_at_all():
     rendered = render(TWO_TEAMS, CLOUD)
     spec = rendered.pod("api-server")
@@ -532,13 +562,13 @@ def test_history_is_not_deleted_unless_somebody_asks_for_it():
 
 def test_logs_outlive_an_uninstall_as_the_database_does():
     claim = render(TEAMS).one("PersistentVolumeClaim", "cronlift-logs")
-    assert claim["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep"}
+    assert claim["metadata"]["annotations"] == KEPT
 
 
 def test_helm_test_has_a_pod_each_for_api_bundles_and_jobs():
     rendered = render(TWO_TEAMS, CLOUD)
     commands = {pod["metadata"]["name"]: pod["spec"]["containers"][0]["command"][-2:] for pod in rendered.of("Pod")}
-    assert commands["cronlift-test-api-health"][-1] == "http://cronlift-api-server:8080"
+    assert commands["cronlift-test-api-health"][-1] == "http://cronlift-api-server:8080/etl"
     assert commands["cronlift-test-bundles"] == ["billing", "demo"]
     assert commands["cronlift-test-canary"] == ["billing=team-billing", "demo=team-demo"]
     assert rendered.one("Pod", "cronlift-test-canary")["spec"]["serviceAccountName"] == "cronlift-triggerer"

@@ -3,7 +3,7 @@
 import pytest
 
 from cronlift.cluster import rights
-from tests.chart.rendering import CASES, CLOUD, LOCAL, TEAMS, TWO_TEAMS, every_values, render
+from tests.chart.rendering import CASES, CLOUD, KEPT, LOCAL, TEAMS, TWO_TEAMS, every_values, render
 
 RESTRICTED = {
     "allowPrivilegeEscalation": False,
@@ -184,7 +184,7 @@ def test_bootstrap_may_get_and_patch_one_secret():
 def test_secret_and_team_namespaces_outlive_an_uninstall():
     rendered = render(TEAMS)
     for thing in (rendered.one("Secret", "cronlift-secrets"), rendered.one("Namespace", "team-demo")):
-        assert thing["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+        assert thing["metadata"]["annotations"].items() >= KEPT.items()
 
 
 def test_team_namespace_enforces_its_pod_security():

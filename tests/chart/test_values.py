@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 import yaml
 
-from ci import chart_facts
+from ci import chart_facts, chart_settings
 from ci.chart_readme import reference
 from ci.pins import pins
 from tests.chart.rendering import CHART, LOCAL, TEAMS, TWO_TEAMS, refusal, render
@@ -39,6 +39,35 @@ def test_a_typo_in_any_block_is_refused(block):
 
 def test_a_typo_at_the_top_is_refused():
     assert "schedular" in refusal(sets=("schedular.replicas=1",))
+
+
+def blocks(schema, path=()):
+    """Yield the path of every block of keys that the schema names, those of teams and repositories too."""
+    while "$ref" in schema:
+        schema = SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]]
+    if schema.get("type") == "object" and schema.get("properties"):
+        yield path
+    for key, part in schema.get("properties", {}).items():
+        yield from blocks(part, (*path, key))
+    if isinstance(schema.get("additionalProperties"), dict):
+        yield from blocks(schema["additionalProperties"], (*path, "x"))
+
+
+def test_a_typo_in_any_inner_block_is_refused_with_its_path():
+    found = list(blocks(SCHEMA))
+    assert {
+        ("images", "airflow"),
+        ("teams", "x", "alerts"),
+        ("metrics", "serviceMonitor"),
+        ("repositories", "x", "auth"),
+    } <= {*found}
+    for path in found:
+        values = {"typo": 1}
+        for key in reversed(path):
+            values = {key: values}
+        errors = jsonschema.Draft202012Validator(SCHEMA).iter_errors(values)
+        told = {tuple(error.absolute_path) for error in errors if error.validator == "additionalProperties"}
+        assert path in told, path
 
 
 def test_a_typo_in_a_team_is_refused():
@@ -197,6 +226,13 @@ OWN_DATABASE = ("postgres.enabled=false", "database.existingSecret=x")
         (("teams.demo.namespace=cronlift",), "teams.demo.namespace is the release's own"),
         (("teams.demo.namespace=team-billing",), "teams.demo.namespace is also that of team billing"),
         (("config.core.fernet_key=x",), "config.core.fernet_key belongs to the chart"),
+        (("config.core.fernet_key_cmd=x",), "config.core.fernet_key_cmd belongs to the chart"),
+        (("config.api.port=1",), "config.api.port belongs to the chart: the Service and the probes use 8080"),
+        (("config.core.parallelizm=1",), "config.core.parallelizm is no setting of Airflow 3."),
+        (("config.webserver.workers=1",), "config.webserver.workers belongs to the chart: set apiServer.workers"),
+        (("config.webserver.expose_config=true",), "is an old name: use api.expose_config"),
+        (("extra.env[0].name=AIRFLOW__CORE__PARALLELIZM",), "AIRFLOW__CORE__PARALLELIZM is no setting of Airflow"),
+        (("teams.demo.namespace=kube-system",), "teams.demo.namespace is kube-system, which belongs to the cluster"),
     ],
     ids=lambda value: value[0].partition("=")[0] if isinstance(value, tuple) else "",
 )
@@ -255,6 +291,14 @@ def test_a_malformed_value_is_refused(setting):
 @pytest.mark.parametrize("image", ["legacy:1", "localhost:5001/cronlift/legacy:abc", "localhost/cronlift/legacy:abc"])
 def test_a_pinned_job_image_is_accepted(image):
     render(sets=(f"jobImages.legacy={image}",))
+
+
+def test_settings_that_the_chart_knows_are_those_of_the_pinned_airflow():
+    assert chart_settings.content() == chart_settings.FILE.read_text(), "run: python -m ci.chart_settings"
+    known = json.loads(chart_settings.FILE.read_text())["options"]
+    for name in yaml.safe_load((CHART / "files/owned-settings.yaml").read_text()):
+        section, _, option = name.partition(".")
+        assert option in known[section] or name == "core.sql_alchemy_conn", name
 
 
 def test_counted_pages_are_up_to_date():

@@ -92,7 +92,8 @@ def values() -> dict[str, Any]:
     words = _words("helm", "get", "values", release.NAME, "--output=json", namespace=release.NAMESPACE)
     found: dict[str, Any] = json.loads(run(*words, env=DIRECT))
     found["teams"] = {TEAM: {"namespace": TEAM_NAMESPACE, "path": f"dags/{TEAM}", "owners": ["@platform"]}}
-    found["apiServer"] = {**found.get("apiServer", {}), "baseUrl": "", "service": {"type": "ClusterIP"}}
+    url = "https://fresh.example.com/airflow"  # a path, as behind a shared host
+    found["apiServer"] = {**found.get("apiServer", {}), "baseUrl": url, "service": {"type": "ClusterIP"}}
     return found
 
 

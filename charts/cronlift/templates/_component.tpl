@@ -7,6 +7,7 @@ cronlift.component: a Deployment of Airflow. Scope, a dict:
   args       the command's words
   secrets    keys that it needs beside the database ("fernet", "api", "jwt", "oidc")
   ports      port name -> number
+  pause      seconds between the end of a pod's place in its Service and SIGTERM: proxies learn of it a moment later
   health     "path" and "port" of an HTTP probe, or "job", Airflow's job type for the heartbeat probe
   git        true: git-sync sidecars, and DAGs under /git and /repositories
   images     true: the list of job images, for those that render manifests
@@ -80,6 +81,11 @@ spec:
             {{- end }}
           {{- end }}
           {{- include "cronlift.component.probes" . | nindent 10 }}
+          {{- with .pause }}
+          lifecycle:
+            preStop:
+              exec: {command: [sleep, {{ . | quote }}]}
+          {{- end }}
           securityContext:
             {{- include "cronlift.container.securityContext" . | nindent 12 }}
           resources:

@@ -25,6 +25,12 @@ labels:
   {{- include "cronlift.labels" . | nindent 2 }}
 {{- end }}
 
+{{/* cronlift.keep: annotations of what outlives an uninstall, and a team that is taken out of the list. Argo CD has its own. No scope. */}}
+{{- define "cronlift.keep" -}}
+helm.sh/resource-policy: keep
+argocd.argoproj.io/sync-options: Prune=false,Delete=false
+{{- end }}
+
 {{/* cronlift.team.metadata: the same in a team's namespace. Scope: dict "root" $ "team" name "settings" map "name" object name. */}}
 {{- define "cronlift.team.metadata" -}}
 name: {{ .name }}

@@ -25,6 +25,14 @@
 {{- define "cronlift.reaper.fullname" -}}{{ include "cronlift.fullname" . }}-reaper{{- end }}
 {{- define "cronlift.test.fullname" -}}{{ include "cronlift.fullname" . }}-test{{- end }}
 
+{{/*
+cronlift.apiServer.path: the path of apiServer.baseUrl, such as /etl, or nothing. Airflow answers below it alone where
+parts of it are mounted (/execution), also to probes and to the pods' own calls.
+*/}}
+{{- define "cronlift.apiServer.path" -}}
+{{- with .Values.apiServer.baseUrl }}{{ (urlParse .).path | trimSuffix "/" }}{{ end }}
+{{- end }}
+
 {{/* cronlift.secret.name: the Secret that holds the keys: yours, or the one that the bootstrap Job fills. */}}
 {{- define "cronlift.secret.name" -}}
 {{ .Values.secrets.existingSecret | default (printf "%s-secrets" (include "cronlift.fullname" .)) }}

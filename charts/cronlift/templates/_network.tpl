@@ -40,7 +40,7 @@ spec:
     {{- end }}
 {{- end }}
 
-{{/* cronlift.network.extra: egress that the user adds for the pods in which team code or notifications run. Scope: the root. */}}
+{{/* cronlift.network.extra: egress that the user adds: what team code, notifications and the store of logs reach. Scope: the root. */}}
 {{- define "cronlift.network.extra" -}}
 {{- with .Values.networkPolicy.extraEgress }}
 {{ toYaml . }}

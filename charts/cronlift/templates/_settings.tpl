@@ -47,7 +47,7 @@ AIRFLOW__CORE__LOAD_EXAMPLES: "False"
 AIRFLOW__CORE__DAGS_FOLDER: /git/current
 # The UI fetches logs from pods by this name; a Deployment's host name does not resolve, its address does.
 AIRFLOW__CORE__HOSTNAME_CALLABLE: airflow.utils.net.get_host_ip_address
-AIRFLOW__CORE__EXECUTION_API_SERVER_URL: http://{{ include "cronlift.apiServer.fullname" . }}:8080/execution/
+AIRFLOW__CORE__EXECUTION_API_SERVER_URL: http://{{ include "cronlift.apiServer.fullname" . }}:8080{{ include "cronlift.apiServer.path" . }}/execution/
 AIRFLOW__LOGGING__COLORED_CONSOLE_LOG: "False"
 {{- with .Values.apiServer.baseUrl }}
 AIRFLOW__API__BASE_URL: {{ . }}

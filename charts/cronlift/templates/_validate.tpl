@@ -223,6 +223,9 @@ Each part below returns a YAML list of texts; scope of all: the root.
   {{- if eq $settings.namespace $.Release.Namespace }}
     {{- $faults = append $faults (printf "teams.%s.namespace is the release's own (%s): a team's Jobs need a namespace of their own." $team $settings.namespace) }}
   {{- end }}
+  {{- if or (has $settings.namespace (list "default" "kube-system" "kube-public" "kube-node-lease")) (hasPrefix "openshift-" $settings.namespace) }}
+    {{- $faults = append $faults (printf "teams.%s.namespace is %s, which belongs to the cluster: whoever may run Jobs there may do as its own parts do; give the team one of its own." $team $settings.namespace) }}
+  {{- end }}
   {{- with get $namespaces $settings.namespace }}
     {{- $faults = append $faults (printf "teams.%s.namespace is also that of team %s: give each team its own." $team .) }}
   {{- end }}
@@ -241,11 +244,10 @@ Each part below returns a YAML list of texts; scope of all: the root.
 
 {{- define "cronlift.validate.config" -}}
 {{- $faults := list }}
-{{- $owned := list "sql_alchemy_conn" "sql_alchemy_conn_cmd" "sql_alchemy_conn_secret" "sql_alchemy_conn_async" "fernet_key" "secret_key" "jwt_secret" "dag_bundle_config_list" "simple_auth_manager_passwords_file" "hostname_callable" }}
 {{- range $section, $options := .Values.config }}
-  {{- range $option := $owned }}
-    {{- if hasKey $options $option }}
-      {{- $faults = append $faults (printf "config.%s.%s belongs to the chart: secrets come from secrets.existingSecret or database.existingSecret, bundles from teams." $section $option) }}
+  {{- range $option, $_ := $options }}
+    {{- with include "cronlift.validate.setting" (dict "root" $ "section" $section "option" $option) }}
+      {{- $faults = append $faults (printf "config.%s.%s %s" $section $option .) }}
     {{- end }}
   {{- end }}
 {{- end }}
@@ -264,13 +266,36 @@ Each part below returns a YAML list of texts; scope of all: the root.
     {{- $faults = append $faults (printf "extra.env has %s twice: leave one out." $name) }}
   {{- end }}
   {{- $names = append $names $name }}
-  {{- range $option := $owned }}
-    {{- if hasSuffix (printf "__%s" (upper $option)) $name }}
-      {{- $faults = append $faults (printf "extra.env: %s belongs to the chart: secrets come from secrets.existingSecret or database.existingSecret, bundles from teams." $name) }}
+  {{- $parts := splitList "__" ($name | lower) }}
+  {{- if and (eq (len $parts) 3) (eq (first $parts) "airflow") }}
+    {{- with include "cronlift.validate.setting" (dict "root" $ "section" (index $parts 1) "option" (last $parts)) }}
+      {{- $faults = append $faults (printf "extra.env: %s %s" $name .) }}
     {{- end }}
   {{- end }}
 {{- end }}
 {{- $faults | toYaml }}
+{{- end }}
+
+{{/*
+cronlift.validate.setting: what is wrong with a setting of Airflow, or nothing. Airflow itself passes over a name that
+it does not know. Sections that are not Airflow's own belong to providers, and pass.
+Scope: dict "root" $ "section" "core" "option" "parallelism".
+*/}}
+{{- define "cronlift.validate.setting" -}}
+{{- $known := .root.Files.Get "files/airflow-settings.json" | fromJson }}
+{{- $option := .option | trimSuffix "_cmd" | trimSuffix "_secret" }}
+{{- $name := printf "%s.%s" .section $option }}
+{{- $options := get $known.options .section | default list }}
+{{- if has .option $options }}{{ $name = printf "%s.%s" .section .option }}{{ end }}
+{{- $new := get $known.renamed $name }}
+{{- with get (.root.Files.Get "files/owned-settings.yaml" | fromYaml) ($new | default $name) }}belongs to the chart: {{ . }}.
+{{- else }}
+{{- with $new }}is an old name: use {{ . }}.
+{{- else }}
+{{- if and $options (not (has .option $options)) (not (has $option $options)) }}is no setting of Airflow {{ $known.airflow }}: see https://airflow.apache.org/docs/apache-airflow/{{ $known.airflow }}/configurations-ref.html#{{ .section }}.
+{{- end }}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{/* cronlift.validate.preview: a preview has all of its own, and nothing by which it could be taken for more. */}}
