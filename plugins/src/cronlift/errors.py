@@ -14,6 +14,9 @@ CronliftError
 ├── TeamError                 a DAG claims a team, a namespace or a name that is not its own
 ├── LateRunError              a run is later than its timetable allows, and is left out
 ├── DatabaseError             Airflow's database could not be read, or is not the deployment's
+├── BundleError               a team's DAG folder could not be taken over from git; the last good copy stays
+│   ├── SourceMissingError    what git-sync publishes is not there, or not whole; it may heal by itself
+│   └── ContentRefusedError   what was committed is not taken over as it is
 ├── ClusterError              talking to the Kubernetes API failed
 │   ├── ClusterConfigError    no cluster, or unreadable credentials
 │   ├── ConnectionLostError   the API server could not be reached, or cut the connection
@@ -133,6 +136,18 @@ class LateRunError(CronliftError):
 
 class DatabaseError(CronliftError):
     """Airflow's database could not be read, or is not the deployment's."""
+
+
+class BundleError(CronliftError):
+    """A team's DAG folder could not be taken over from git; the last good copy stays."""
+
+
+class SourceMissingError(BundleError):
+    """What git-sync publishes is not there, or not whole; it may heal by itself."""
+
+
+class ContentRefusedError(BundleError):
+    """What was committed is not taken over as it is: links out of the folder, huge files, files that vanished."""
 
 
 class ClusterError(CronliftError):

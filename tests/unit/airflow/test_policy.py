@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from cronlift.airflow.policy import bundle_of
+from cronlift.airflow import settings
+from cronlift.airflow.policy import _bundle_folders, bundle_of
 
 FOLDERS = {"demo": Path("/git/current/dags/demo"), "billing": Path("/git/current/dags/billing")}
 
@@ -77,3 +78,13 @@ def test_bundle_is_found_through_the_link_that_git_sync_moves(tmp_path):
     real.mkdir(parents=True)
     (tmp_path / "current").symlink_to(tmp_path / ".worktrees" / "abc")
     assert bundle_of(real / "a.py", {"demo": tmp_path / "current" / "dags" / "demo"}) == "demo"
+
+
+@pytest.mark.parametrize("place", ["latest/a.py", "versions/0123abc/sub/a.py"])
+def test_copied_bundle_is_found_in_airflows_storage(monkeypatch, tmp_path, place):
+    kwargs = {"link": "/git/current", "path": "dags/demo"}
+    entry = {"name": "demo", "classpath": settings.GIT_SYNC_BUNDLE, "kwargs": kwargs}
+    monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps([entry]))
+    monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH", str(tmp_path))
+    assert bundle_of(tmp_path / "demo" / place, _bundle_folders()) == "demo"
+    assert bundle_of(tmp_path / "billing" / place, _bundle_folders()) is None

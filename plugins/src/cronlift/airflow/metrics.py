@@ -130,6 +130,19 @@ def address(measurement: Measurement, backend: Backend, hostname: str) -> tuple[
     return name, {key: re.sub(r"[^a-zA-Z0-9_./-]", "_", value) for key, value in tags.items()}
 
 
+def send_now(measurement: Measurement) -> None:
+    """Send one from a process that may wait for it; one that cannot be sent is logged, not raised."""
+    from airflow.utils.net import get_hostname
+
+    backend = read_backend()
+    if backend is Backend.OFF:
+        return
+    try:
+        _send(measurement, *address(measurement, backend, get_hostname()))  # type: ignore[no-untyped-call]
+    except Exception:
+        log.warning("Cannot send %s to Airflow's metrics", measurement.name, exc_info=True)
+
+
 def _stop(queue: "Queue[Measurement | None]") -> None:
     """End the thread of a hub that is gone: `dag.test()` makes one for each task."""
     with contextlib.suppress(Full):

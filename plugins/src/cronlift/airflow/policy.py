@@ -95,17 +95,32 @@ def bundle_of(file: Path, folders: dict[str, Path]) -> str | None:
 
 
 def _bundle_folders() -> dict[str, Path]:
-    """Read the bundles' folders from Airflow's configuration; bundles without a fixed path are not among them."""
+    """Read the bundles' folders from Airflow's configuration; bundles without a fixed path are not among them.
+
+    A copied bundle's files are in its own folder of Airflow's storage: below `latest` for the DAG processor, below
+    `versions/<hash>` for a task of a run that is pinned.
+    """
     from airflow.configuration import conf
 
     entries = conf.getjson("dag_processor", "dag_bundle_config_list", fallback=[]) or []
     if not isinstance(entries, list):
         return {}
-    return {
-        entry["name"]: Path(entry["kwargs"]["path"])
-        for entry in entries
-        if isinstance(entry, dict) and (entry.get("kwargs") or {}).get("path")
-    }
+    folders = {}
+    for entry in entries:
+        if isinstance(entry, dict) and (path := (entry.get("kwargs") or {}).get("path")):
+            copied = entry.get("classpath") == settings.GIT_SYNC_BUNDLE
+            folders[entry["name"]] = _bundle_storage() / entry["name"] if copied else Path(path)
+    return folders
+
+
+def _bundle_storage() -> Path:
+    """Return Airflow's bundle storage; its own function would load what the triggerer does not need."""
+    import tempfile
+
+    from airflow.configuration import conf
+
+    place = conf.get("dag_processor", "dag_bundle_storage_path", fallback="")
+    return Path(place) if place else Path(tempfile.gettempdir(), "airflow", "dag_bundles")
 
 
 def _is_ours(operator_class: Any) -> bool:

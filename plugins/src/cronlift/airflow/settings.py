@@ -6,6 +6,7 @@ CRONLIFT_JOB_IMAGES_FILE  a file with JSON: {"legacy": "registry.example/legacy:
                       a new list to running Pods; read anew each time. CRONLIFT_JOB_IMAGES, the JSON itself, is for
                       laptops and tests, and wins.
 CRONLIFT_CLUSTERS     JSON: {"gpu": {"kubeconfig": "/etc/cronlift/clusters/gpu/kubeconfig", "context": ""}}; optional
+CRONLIFT_GIT_REF      the ref that git-sync follows; the UI says so when it is not main
 CRONLIFT_LINKS        JSON: {"job": "https://headlamp.example/c/main/jobs/{namespace}/{job}"}; optional, see links.py
 CRONLIFT_PREVIEW      set for a release that only shows DAGs; they stay paused whatever they say
 """
@@ -27,6 +28,8 @@ IMAGES_FILE_VARIABLE = "CRONLIFT_JOB_IMAGES_FILE"
 CLUSTERS_VARIABLE = "CRONLIFT_CLUSTERS"
 LINKS_VARIABLE = "CRONLIFT_LINKS"
 PREVIEW_VARIABLE = "CRONLIFT_PREVIEW"
+GIT_REF_VARIABLE = "CRONLIFT_GIT_REF"
+GIT_SYNC_BUNDLE = "cronlift.airflow.bundle.GitSyncBundle"
 TEAM_SEPARATOR = "__"
 JOB_ACCOUNT = "cronlift-job"
 

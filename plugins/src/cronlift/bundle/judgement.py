@@ -1,0 +1,46 @@
+"""Whether a new tree may replace the last good one.
+
+Airflow marks every DAG stale whose file is gone. So a folder emptied by mistake, or a tree that something is just
+deleting, must not get there by itself.
+"""
+
+from cronlift.bundle.manifest import Manifest, dag_files
+from cronlift.errors import ContentRefusedError
+
+MARKER = ".allow-deletion"
+"""A file of the team's folder. Added or edited in the commit that deletes, it says that the deletion is wanted."""
+
+COLLAPSE_SHARE = 0.5
+"""Less than this share of the files with DAGs left is a collapse..."""
+COLLAPSE_FILES = 4
+"""...if there were at least so many: of two, one goes every day."""
+
+
+def judge(new: Manifest, old: Manifest | None, known_files: int, where: str) -> None:
+    """Refuse a tree from which files with DAGs have vanished in a mass.
+
+    Args:
+        new: What was committed.
+        old: The last good version; None when this pod has none.
+        known_files: How many files with DAGs Airflow knows of, for a pod that has no last good version.
+        where: The folder's path in the repository, for the cure.
+
+    Raises:
+        ContentRefusedError: With counts, and how to say that it is wanted.
+    """
+    had = len(dag_files(old.entries)) if old else known_files
+    left = len(dag_files(new.entries))
+    collapsed = left == 0 if had < COLLAPSE_FILES else left < had * COLLAPSE_SHARE
+    if not had or not collapsed or _is_wanted(new, old):
+        return
+    marker = MARKER if where == "." else f"{where}/{MARKER}"
+    raise ContentRefusedError(
+        f"{had - left} of {had} Python files are gone from {where}. If that is wanted, add or edit the file {marker} "
+        "(a word on why will do) and commit it; if not, revert the commit"
+    )
+
+
+def _is_wanted(new: Manifest, old: Manifest | None) -> bool:
+    """Tell whether the marker came with this change: one that lies there from the last time says nothing."""
+    marker = new.entries.get(MARKER)
+    return marker is not None and (old is None or old.entries.get(MARKER) != marker)
