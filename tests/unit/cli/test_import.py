@@ -213,12 +213,16 @@ def test_team_that_is_not_listed_is_said(repo, tab):
 def test_what_the_image_lacks_is_listed(repo, tab):
     (repo / "images/legacy/rootfs/opt").mkdir(parents=True)
     (repo / "images/legacy/rootfs/opt/load.sh").touch()
-    (repo / "images/legacy/contents.txt").write_text("# comment\n/usr/bin/php\n")
+    (repo / "images/legacy/contents.txt").write_text("# comment\n/usr/bin/bash\n/usr/bin/php\n")
     tab.write_text(TAB + "5 5 * * * php /opt/load.sh; ruby\n")
     load(tab)
     assert line_of(repo, 4)["missing"] == []
-    assert line_of(repo, 5)["image"] == {"/opt/poll.sh": "missing", "/var/log/poll/poll.log": "unused"}
-    assert line_of(repo, 7)["image"] == {"php": "present", "ruby": "missing", "/opt/load.sh": "present"}
+    assert line_of(repo, 5)["image"] == {
+        "/bin/bash": "present", "/opt/poll.sh": "missing", "/var/log/poll/poll.log": "unused",
+    }  # fmt: skip
+    assert line_of(repo, 7)["image"] == {
+        "/bin/bash": "present", "php": "present", "ruby": "missing", "/opt/load.sh": "present",
+    }  # fmt: skip
 
 
 def test_users_of_the_image_have_known_ids(repo, tab):

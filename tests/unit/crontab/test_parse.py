@@ -503,6 +503,42 @@ def test_raw_percent_is_told() -> None:
     assert not line("* * * * * date +\\%F").warnings
 
 
+# Templates that nobody filled in
+
+
+@pytest.mark.parametrize(
+    "command", ["{{ home }}/x", "<%= @home %>/x", "%{HOME}/x", "__HOME__/x", "@HOME@/x", "/path/to/x", "<your-path>/x"]
+)
+def test_placeholder_of_a_template_is_told(command: str) -> None:
+    (warning,) = line(f"* * * * * {command}").warnings
+    assert "looks like a placeholder" in warning
+    assert "placeholder" in read(f"A={command}\n* * * * * x\n").lines[0].warnings[-1]
+
+
+@pytest.mark.parametrize("command", ["docker ps --format '{{json .}}'", "awk '{{print $1}}'", "$HOME/x", "x <in >out"])
+def test_what_only_looks_like_a_placeholder_is_none(command: str) -> None:
+    assert line(f"* * * * * {command}").warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("{{ minute }} {{ hour }} * * * root x", "a time field"),
+        ("@SCHEDULE@ root x", "a time field"),
+        ("$SCHEDULE root x", "a time field"),
+        ("* * * * * {{ user }} x", "the user"),
+    ],
+)
+def test_placeholder_in_place_of_a_field_is_named(text: str, place: str) -> None:
+    error = line(text, path="etc/crontab", kind="system").error or ""
+    assert "is a placeholder of a template" in error
+    assert place in error
+
+
+def test_two_settings_on_a_line_are_told() -> None:
+    assert "One line holds one setting" in read("MAILTO=root HOME=/\n* * * * * x\n").lines[0].warnings[0]
+
+
 # cronie's own
 
 
@@ -517,6 +553,8 @@ def test_n_before_the_command_is_cronies() -> None:
     found = line("0 1 * * * -n x", CRONIE)
     assert found.command == "x"
     assert "only when the job fails" in found.warnings[0]
+    assert found.mails_failures
+    assert not line("0 1 * * * x", CRONIE).mails_failures
     assert line("0 1 * * * -n x", DEBIAN).command == "-n x"
     assert "part of the command" in line("0 1 * * * -n x", DEBIAN).warnings[0]
     assert line("0 1 * * * -x y", CRONIE).kind is LineKind.BAD

@@ -123,6 +123,36 @@ def test_what_a_line_names_is_looked_up_in_the_image_and_in_its_volumes():
     assert found.judgement.missing == ("/opt/b.sh",)
 
 
+def test_password_of_one_line_is_hidden_in_the_comments_of_others():
+    found = plan("# root has s3cretvalue\n0 3 * * * /opt/a.sh\n5 3 * * * mysql -ps3cretvalue -h d x\n").groups[0].lines
+    assert found[0].raw == "# root has ***"
+    assert "s3cretvalue" not in found[1].job.doc
+
+
+def test_shell_of_a_tab_is_looked_up_too():
+    image = Image(frozenset({"/opt/a.sh"}))
+    found = judged("SHELL=/opt/log.sh\n0 3 * * * /opt/a.sh\n", image=image)
+    assert found.judgement.missing == ("/opt/log.sh",)
+
+
+def test_redirection_to_a_variable_of_the_tab_is_taken_off():
+    job = judged("LOG=/srv/a.log\n0 3 * * * /opt/a.sh >> $LOG 2>&1\n").job
+    assert (job.command, job.options["redirect"]["mode"]) == ("/opt/a.sh", "stdout")
+
+
+def test_guard_of_anacron_is_explained():
+    text = "25 6 * * * test -x /usr/sbin/anacron || run-parts /etc/cron.daily\n"
+    (warning,) = judged(text).judgement.warnings
+    assert "leaves the work to anacron" in warning
+
+
+def test_names_that_the_images_run_parts_skips_are_told():
+    text = "25 6 * * * run-parts /etc/cron.daily\n"
+    (warning,) = judged(text, flavour=Flavour.CRONIE).judgement.warnings
+    assert "run-parts is Debian's" in warning
+    assert judged(text).judgement.warnings == ()
+
+
 def test_lines_without_a_dag_are_looked_up_too():
     image = Image(frozenset({"/opt/a.sh"}), frozenset({"/usr/bin/php"}))
     assert judged("@reboot /opt/b.sh\n", image=image).judgement.missing == ("/opt/b.sh",)
@@ -165,6 +195,8 @@ def test_mail_goes_where_the_tab_says():
     assert judged("0 3 * * * /opt/a.sh\n").job.options["mail"] == {"mode": "off"}
     assert judged("MAILTO=x@y\n0 3 * * * /opt/a.sh\n").job.options["mail"] == {"mode": "output", "to": "x@y"}
     assert judged('MAILTO=""\n0 3 * * * /opt/a.sh\n').job.options["mail"] == {"mode": "off"}
+    quiet = judged("MAILTO=x@y\n0 3 * * * -n /opt/a.sh\n", flavour=Flavour.CRONIE)
+    assert quiet.job.options["mail"] == {"mode": "failure", "to": "x@y"}
     found = judged("MAILTO=x@y\n0 3 * * * /opt/a.sh\n", LineDecision(mail="failure", mail_to="z@y"))
     assert found.job.options["mail"] == {"mode": "failure", "to": "z@y"}
 
@@ -200,6 +232,9 @@ def test_file_that_the_daemon_throws_away_has_no_job():
     found = plan("A=\n0 3 * * * /opt/a.sh\n# note\n").groups[0]
     assert [str(line.judgement.verdict) for line in found.lines] == ["rejected-by-daemon"] * 2 + ["comment"]
     assert found.jobs == ()
+    faults = [line.judgement.reason for line in plan("x\n60 1 * * * a\n#0 3 * * * /b\n1 1 * * * c\n").groups[0].lines]
+    assert ["has 1 word" in faults[0], "60 is out of bounds" in faults[1]] == [True, True], "each tells its own fault"
+    assert [faults[2], "line 1 is wrong" in faults[3]] == ["A job that was commented out", True]
     cronie = plan("A=\n0 3 * * * /opt/a.sh\n", flavour=Flavour.CRONIE).groups[0]
     assert [str(line.judgement.verdict) for line in cronie.lines] == ["setting", "exact"]
 

@@ -9,6 +9,27 @@ _RAW_PERCENT = re.compile(r"(?<!\\)(?:\\\\)*%")
 _FORMAT_AFTER_PERCENT = re.compile(r"[YmdHMSFTsjuaAbBeyGVUWwnNzZcDRxX](?![a-z])")
 
 
+_PLACEHOLDER = re.compile(
+    r"\{\{-?\s*[A-Za-z_][\w. |()'\"]*-?\}\}|<%.*?%>|%\{[^}]*\}|(?<!\w)__[A-Z][A-Z0-9_]*__|(?<![\w@])@[A-Z][A-Z0-9_]+@"
+    r"|<(?:your|path|user|dir|project)[\w /-]*>|/path(?:[-_/]to|_to)\b[\w/-]*",
+)
+
+
+def template_advice(text: str) -> list[str]:
+    """Return what to know of a line that still holds a placeholder of a template; nothing for others.
+
+    Args:
+        text: The line. The formats of docker's `--format '{{json .}}'` are none.
+    """
+    found = _PLACEHOLDER.search(text)
+    if found is None or ("--format" in text and found[0].startswith("{{")):
+        return []
+    return [
+        f"`{found[0].replace('`', '')}` looks like a placeholder of a template: import the crontab that the host has "
+        "(`crontab -l`), in which it is filled in."
+    ]
+
+
 def setting_advice(name: str, value: str, flavour: Flavour) -> list[str]:
     """Return what to know of one assignment, a sentence each."""
     found = []
@@ -18,6 +39,8 @@ def setting_advice(name: str, value: str, flavour: Flavour) -> list[str]:
         found.append(f"cron expands nothing in values: {name} holds the text as it stands, with its `$` or `~`.")
     if re.search(r"[^ \t][ \t]+#", value):
         found.append(f"A comment cannot follow a value: {name} holds the `#` and what follows.")
+    if re.search(r"\s[A-Z][A-Z_]+=", value):
+        found.append(f"One line holds one setting: all that follows `{name}=` is its value, the other signs too.")
     if name == "LOGNAME":
         found.append("LOGNAME cannot be set: the daemon overrides it with the user's name.")
     if name == "USER" and flavour is Flavour.CRONIE:

@@ -120,7 +120,7 @@ def analyse_command(
         redirection=final,
         outputs=outputs_of(written, script, final, {each.target for each in locks}),
         background=_unique(_background(script, invocations)),
-        bashisms=() if bash else tuple(find_bashisms(command)),
+        bashisms=tuple(find_bashisms(command)) if _is_dash(variables.get("SHELL", "/bin/sh"), bash) else (),
         secrets=find_secrets(command),
         host_only=_unique([*_host_only(invocations), *kernel_files(written)]),
         localhost=_unique(_localhost(invocations, variables, command)),
@@ -137,6 +137,10 @@ def is_bash(shell: str, flavour: Flavour) -> bool:
     """Tell whether the shell of a job is bash: by its name, or because sh is bash on the host."""
     name = shell.rsplit("/", 1)[-1]
     return name in ("bash", "rbash", "zsh", "ksh") or (name == "sh" and flavour is Flavour.CRONIE)
+
+
+def _is_dash(shell: str, bash: bool) -> bool:
+    return not bash and shell.rsplit("/", 1)[-1] in ("sh", "dash", "ash")
 
 
 def _simples(script: Script, bash: bool, variables: dict[str, str]) -> Iterator[Simple]:

@@ -9,6 +9,10 @@ _FIELD_LETTERS = r"[0-9A-Za-z*,/~#?-]"
 _TIME = re.compile(rf"(?=.*[0-9*?]){_FIELD_LETTERS}+\Z")
 _NUMERIC = re.compile(r"(\*|[0-9]+(-[0-9]+)?)(/[0-9]+)?(,(\*|[0-9]+(-[0-9]+)?)(/[0-9]+)?)*\Z")
 _QUARTZ_DAY = re.compile(r"(L|LW|L-[0-9]+|[0-9]{1,2}W|[0-9A-Za-z]{1,3}L)\Z")
+_PLACEHOLDER = re.compile(
+    r"\{\{.*?\}\}|\{%.*?%\}|<%.*?%>|%\{[^}]*\}|__[A-Z]\w*__|@[A-Z][A-Z0-9_]+@|\$\{?[A-Za-z_]\w*\}?|<[a-z][\w-]*>"
+)
+"""Of Jinja, ERB, Puppet, make and others."""
 _SYSTEMD = re.compile(r"(\*|[0-9]{4})-(\*|[0-9]{1,2})-(\*|[0-9]{1,2})\Z")
 
 
@@ -26,7 +30,8 @@ def dialect_of(text: str) -> str | None:
         return None
     first = words[0]
     return (
-        _of_nickname(first)
+        placeholder_fault(text, "a time field")
+        or _of_nickname(first)
         or _of_fcron(first, words)
         or _of_calendar(first)
         or _of_hash(words)
@@ -38,6 +43,22 @@ def dialect_of(text: str) -> str | None:
 def looks_like_time(word: str) -> bool:
     """Tell whether a word could be a time field of any cron dialect: digits or stars, not a path or a name."""
     return bool(_TIME.match(word)) or bool(_QUARTZ_DAY.match(word))
+
+
+def placeholder_fault(text: str, place: str = "the user") -> str | None:
+    """Say that a placeholder of a template stands at the beginning of a text; None when none does.
+
+    Args:
+        text: The line from there on.
+        place: What should stand there.
+    """
+    found = _PLACEHOLDER.match(text)
+    if found is None:
+        return None
+    return (
+        f"`{found[0].replace('`', '')}` is a placeholder of a template and stands where {place} should be; "
+        "import the crontab that the host has (`crontab -l`)"
+    )
 
 
 def _of_nickname(first: str) -> str | None:

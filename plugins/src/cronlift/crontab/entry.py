@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, replace
 
-from cronlift.crontab.dialects import NICKNAMES, dialect_of, looks_like_time
+from cronlift.crontab.dialects import NICKNAMES, dialect_of, looks_like_time, placeholder_fault
 from cronlift.crontab.expression import parse_schedule
 from cronlift.crontab.model import Flavour, Format
 from cronlift.crontab.names import can_be_user, looks_like_command
@@ -28,6 +28,7 @@ class Entry:
         error: Why the daemon rejects the line; None when it does not.
         warnings: What works, but probably not as meant.
         daemon_accepts: Whether the daemon takes the line in spite of `error`, with a command that cannot exist.
+        mails_failures: Whether cronie's `-n` stands before the command: mail goes out only when the job fails.
     """
 
     schedule: str | None = None
@@ -36,6 +37,7 @@ class Entry:
     error: str | None = None
     warnings: tuple[str, ...] = ()
     daemon_accepts: bool = False
+    mails_failures: bool = False
 
 
 @dataclass(frozen=True)
@@ -173,6 +175,8 @@ def _user_fault(user: str, text: str, rest: str, reading: Reading) -> str:
     if looks_like_time(user) and not user.isalpha():
         return dialect_of(text) or f"a sixth time field {user!r} stands where the user should be; cron has five"
     word = printable(user)
+    if not user.startswith("$") and (fault := placeholder_fault(rest)):
+        return fault
     if reading.users is not None and not looks_like_command(user):
         return f"the host has no user {word!r}"
     return (
@@ -185,6 +189,7 @@ def _read_command(entry: Entry, text: str, reading: Reading) -> Entry:
     warnings = list(entry.warnings)
     error = entry.error
     if reading.flavour is Flavour.CRONIE:
+        entry = replace(entry, mails_failures=text.startswith("-n"))
         text, fault = _read_options(text, warnings)
         error = error or fault
         if not text and error is None:

@@ -44,6 +44,7 @@ _SEPARATORS = frozenset({"&&", "||", ";", "|", "&", "|&", "(", ")", "{", "}"})
 _SUBSTITUTION = re.compile(r"\$\([^()]*\)|`[^`]*`")
 _SLEEPING = re.compile(r"\s*(import time;\s*time\.)?(u?sleep|select)\b")
 _ARITHMETIC = re.compile(r"\$\(\(.*?\)\)")
+_PLACEHOLDER = re.compile(r"\{\{.*?\}\}|<%.*?%>|%?\{[A-Z_]+:[^}\s]*\}")
 _SUFFIX = re.compile(r"\.(sh|bash|py|pl|php|rb|cgi|js|ktr|kjb)\Z")
 _FILE_SUFFIX = re.compile(r"\.(crontab|cron|tab|txt|conf)\Z", re.IGNORECASE)
 
@@ -130,7 +131,7 @@ def slug_words(command: str) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def _slug_words(command: str) -> tuple[str, ...]:
-    command = mask(command)
+    command = _plain(mask(command))
     words = _program_words(_SUBSTITUTION.sub("$_", command))
     if not words or words[0] == "$_":
         words = _program_words(command)
@@ -141,12 +142,20 @@ def _slug_words(command: str) -> tuple[str, ...]:
         inner = next((each for each in rest if " " in each), None) if "-c" in rest else None
         if inner is not None:
             return _slug_words(inner)
+        rest = rest[1:] if first == "bundle" and rest[:1] == ["exec"] else rest
         script = _script_index(rest)
         if script is not None:
             first, rest = rest[script], rest[script + 1 :]
     names = [slug_of(_SUFFIX.sub("", _base(first)))]
     names += [slug_of(_base(each)) for each in rest if not each.startswith("-") and "$" not in each]
     return tuple(each for each in names if each) or ("job",)
+
+
+def _plain(command: str) -> str:
+    """Return a command without a comment at its end, and without what fills a template."""
+    command = re.sub(r"(?<!\S)#[^'\"]*\Z", "", command)
+    command = _PLACEHOLDER.sub("_", command)
+    return re.sub(r"\$\{(\w+)\}", r"$\1", command)
 
 
 def assign(

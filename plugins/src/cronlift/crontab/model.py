@@ -95,6 +95,7 @@ class Line:
         error: Why the daemon rejects the line, in words; None when it does not.
         daemon_accepts: Whether the daemon takes a bad line all the same: a schedule of Quartz whose sixth field it
             takes for the command, for example. Such a line does not spoil the file.
+        mails_failures: Whether the daemon mails the output only when the job fails: cronie's `-n`.
     """
 
     file: str
@@ -111,6 +112,7 @@ class Line:
     warnings: tuple[str, ...] = ()
     error: str | None = None
     daemon_accepts: bool = False
+    mails_failures: bool = False
 
     @property
     def where(self) -> str:

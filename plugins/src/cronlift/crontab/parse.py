@@ -14,7 +14,7 @@ from cronlift.crontab.formats import guess_format, known_format, spool_user
 from cronlift.crontab.model import Crontab, Flavour, Format, Line, LineKind, Source
 from cronlift.crontab.names import is_known_user, looks_like_command
 from cronlift.crontab.percent import split_percent
-from cronlift.crontab.text import BYTE_ORDER_MARK, split_lines
+from cronlift.crontab.text import BYTE_ORDER_MARK, printable, split_lines
 from cronlift.crontab.whole_file import file_warnings, refusal, unread_reason
 from cronlift.errors import CrontabError
 
@@ -158,13 +158,18 @@ class _Walk:
         if name:
             self.environment[name] = value
             self.frozen = tuple(self.environment.items())
-        found = advice.setting_advice(name, value, self.reading.flavour)
+        found = [
+            *advice.setting_advice(name, value, self.reading.flavour),
+            *advice.template_advice(printable(line.raw)),
+        ]
         return replace(line, kind=LineKind.SETTING, environment=self.frozen, warnings=tuple(found))
 
     def _read_job(self, line: Line, entry: Entry) -> Line:
         flavour = self.reading.flavour
         command, stdin = split_percent(entry.text or "", flavour)
-        warnings = [*entry.warnings, *advice.percent_advice(entry.text or "", stdin, flavour)]
+        placeholders = [] if entry.error else advice.template_advice(printable(line.raw))
+        percents = [] if placeholders else advice.percent_advice(entry.text or "", stdin, flavour)
+        warnings = [*entry.warnings, *placeholders, *percents]
         if line.raw.endswith("\r") and not self.strict:
             warnings.append(
                 "The line ends in CRLF: the daemon hands the carriage return to the shell as part of the command; "
@@ -183,6 +188,7 @@ class _Walk:
             warnings=tuple(warnings),
             error=entry.error,
             daemon_accepts=entry.daemon_accepts,
+            mails_failures=entry.mails_failures,
         )
 
     def _read_comment(self, line: Line, text: str) -> Line:

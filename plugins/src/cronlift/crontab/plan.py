@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from cronlift.crontab.decisions import Decisions, GroupDecision, User
 from cronlift.crontab.ids import Asking, Known, assign, command_hash, group_name
 from cronlift.crontab.image import Image
-from cronlift.crontab.model import Crontab, Line, LineKind, Verdict
+from cronlift.crontab.model import Crontab, Flavour, Line, LineKind, Verdict
 from cronlift.crontab.plan_job import judge_job
 from cronlift.crontab.plan_model import Host, Judgement
 from cronlift.crontab.plan_questions import locks_of
 from cronlift.crontab.plan_secrets import SecretStore
-from cronlift.crontab.secrets import mask
+from cronlift.crontab.secrets import mask, telling_passwords
 from cronlift.crontab.specification import JobSpecification
 from cronlift.crontab.text import printable
 from cronlift.crontab.users import NOBODY
@@ -157,6 +157,7 @@ def make_plan(
     ids = dict(zip(asking, assign(settings.team, settings.host, asking, known, gone), strict=True))
     shared = _shared_locks(crontabs)
     store = SecretStore()
+    passwords = telling_passwords(printable(line.raw) for crontab in crontabs for line in crontab.lines)
     faults: list[CrontabError] = []
     planned = []
     for crontab in crontabs:
@@ -167,6 +168,7 @@ def make_plan(
         host = Host(
             settings.team, settings.zone, users, settings.language, settings.image,
             settings.allows_root, crontab.flavour, name, decision, shared, proposals.get(crontab.source.path, ""),
+            passwords,
         )  # fmt: skip
         lines = []
         for line in crontab.lines:
@@ -184,7 +186,8 @@ def make_plan(
 def _plan_line(
     line: Line, crontab: Crontab, host: Host, decisions: Decisions, dag_id: str | None, store: SecretStore
 ) -> PlannedLine:
-    raw = mask(printable(line.raw))
+    is_job = line.kind is LineKind.JOB
+    raw = mask(printable(line.raw), () if is_job else host.passwords)
     hashed = command_hash(line.user or "", _whole_command(line)) if dag_id else ""
     if (settled := _without_job(line, crontab)) is not None:
         return PlannedLine(line, settled, raw, dag_id, hashed)
@@ -199,19 +202,30 @@ def _without_job(line: Line, crontab: Crontab) -> Judgement | None:
     warnings = tuple(line.warnings)
     if line.kind in (LineKind.BLANK, LineKind.COMMENT):
         return Judgement(_KEPT_KINDS[line.kind], warnings=warnings)
+    if line.kind is LineKind.DISABLED_JOB:
+        return Judgement(Verdict.DISABLED, "A job that was commented out", warnings=warnings)
     if crontab.unread is not None:
         reason = f"The daemon never looks into the file: {crontab.unread}"
         return Judgement(Verdict.NEVER_RAN, reason, "Rename the file if its jobs are wanted.", warnings)
     if crontab.rejected is not None:
-        cure = "Correct that line if the file's jobs are wanted." if line.error is None else "Correct the line."
-        return Judgement(Verdict.REJECTED, f"The daemon ignores the file: {crontab.rejected}", cure, warnings)
+        return _in_a_rejected_file(line, crontab)
     if line.kind is LineKind.BAD:
         return Judgement(Verdict.REJECTED, line.error or "The daemon rejects the line", "Correct the line.", warnings)
-    if line.kind is LineKind.DISABLED_JOB:
-        return Judgement(Verdict.DISABLED, "A job that was commented out", warnings=warnings)
     if line.kind is LineKind.SETTING:
         return Judgement(Verdict.SETTING, warnings=warnings)
     return None
+
+
+def _in_a_rejected_file(line: Line, crontab: Crontab) -> Judgement:
+    """Judge a line by its own fault where it has one, so that all faults of a file are told at once."""
+    reason = f"The daemon ignores the file: {crontab.rejected}"
+    cure = "Correct that line if the file's jobs are wanted."
+    if line.error is not None:
+        own = line.error if line.error.endswith(".") else f"{line.error}."
+        if crontab.flavour is Flavour.DEBIAN and not line.daemon_accepts:
+            reason = "Debian's cron ignores the whole file for such a line."
+        reason, cure = f"{own} {reason}", "Correct the line."
+    return Judgement(Verdict.REJECTED, reason, cure, tuple(line.warnings))
 
 
 def _has_id(line: Line, crontab: Crontab) -> bool:

@@ -44,11 +44,13 @@ def presences_of(
         unused: The file that the line's output no longer goes to.
     """
     found: dict[str, Presence] = {}
+    shell = variables.get("SHELL", "")
+    programs = dict.fromkeys((shell, *facts.programs) if shell.startswith("/") else facts.programs)
     if image is None:
-        return dict.fromkeys((*facts.programs, *facts.paths), Presence.UNKNOWN)
+        return dict.fromkeys((*programs, *facts.paths), Presence.UNKNOWN)
     search = variables.get("PATH") or DEFAULT_PATH[flavour]
     folder = expand(facts.folder or variables.get("HOME", ""), variables) if facts.folder is not None else None
-    for name in facts.programs:
+    for name in programs:
         path = expand(name, variables)
         if path is None:
             found[name] = Presence.UNKNOWN

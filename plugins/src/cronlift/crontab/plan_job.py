@@ -96,7 +96,7 @@ def judge_job(
     presences = presences_of(facts, host.image, host.flavour, variables, decision.volumes)
     left = Judgement(
         Verdict.NEEDS_DECISION,
-        warnings=warnings_of(line, choice, facts),
+        warnings=warnings_of(line, choice, facts, host.flavour),
         choice=choice,
         facts=facts,
         presences=presences,
@@ -267,9 +267,11 @@ class _Maker:
                 self.cures.append("Decide `redirect: stdout` to see it in the task's log, or name a volume.")
                 return command, "keep"
             mode = "stdout"
-        stripped = _without_redirection(command)  # passwords that left it have moved its end
+        # Passwords that left it have moved its end.
+        stripped = _without_redirection(command, dict(self.line.environment))
         if stripped is None:
-            self.more.append(f"The redirection to {found.path} could not be taken off; it stays.")
+            self._scratch(found.path, person, volumes)
+            self.changes.append(f"what it writes to {found.path} is gone when the Pod ends")
             return command, "keep"
         if mode == "tee":
             self.changes.append(f"its output goes to {found.path} and to the task's log")
@@ -331,7 +333,8 @@ class _Maker:
         self, person: Person, redirect: Any, secrets: Mapping[str, Any], skipping_locks: list[str], locked: bool
     ) -> dict[str, Any]:
         environment = dict(self.line.environment)
-        mode = self.decision.mail or ("output" if environment.get("MAILTO") else "off")
+        usual = "failure" if self.line.mails_failures else "output"
+        mode = self.decision.mail or (usual if environment.get("MAILTO") else "off")
         options: dict[str, Any] = {"flavour": str(self.host.flavour), "user": person.name}
         if person.home:
             options["home"] = person.home
@@ -386,7 +389,7 @@ def _delay(environment: Mapping[str, str]) -> int:
     return int(value) if value.isdecimal() else 0
 
 
-def _without_redirection(command: str) -> str | None:
+def _without_redirection(command: str, variables: Mapping[str, str]) -> str | None:
     """Take the final redirection off a command whose passwords are already out of it."""
-    found = final_redirection(command, parse_shell(command, bash=True))
+    found = final_redirection(command, parse_shell(command, bash=True, variables=variables))
     return found.cut_from(command) if found is not None else None

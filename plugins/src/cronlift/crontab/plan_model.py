@@ -28,6 +28,7 @@ class Host:
         decision: The group's state and start.
         shared_locks: Path -> the lines that take it.
         proposal: Why the times of the file are proposals, a sentence; empty where they are the daemon's.
+        passwords: Those that the crontabs hold, to be hidden in comments too.
     """
 
     team: str
@@ -41,6 +42,7 @@ class Host:
     decision: GroupDecision
     shared_locks: Mapping[str, tuple[str, ...]]
     proposal: str = ""
+    passwords: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

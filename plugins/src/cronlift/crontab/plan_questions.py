@@ -99,9 +99,9 @@ def questions_of(
         if others and not on_a_claim(path, decision.volumes):
             yield (
                 f"The lock {path} also keeps it apart from {', '.join(others)}, and Pods share no lock.",
-                f"Put its folder on a volume that all of them mount, volumes: {{{_folder(path)}: name-of-a-claim}} "
-                f"(NFS and CephFS keep such locks); or join the lines in one script; or {ACTIONS_HINT.lower()}"
-                "import (they may run at once), host, drop.",
+                f"Put it on a volume that all of them mount, volumes: {{{_lock_folder(path)}: name-of-a-claim}} (NFS "
+                f"and CephFS keep such locks); or join the lines in one script; or {ACTIONS_HINT.lower()}import (they "
+                "may run at once), host, drop.",
             )
     if (lost := lost_data(facts, decision)) and not accepted and decision.redirect is None:
         yield (
@@ -121,6 +121,10 @@ def questions_of(
         )
 
 
+def _lock_folder(path: str) -> str:
+    return "/srv/locks" if path.startswith(EPHEMERAL) else _folder(path)
+
+
 def _folder(path: str) -> str:
     folder = path.rpartition("/")[0]
     return folder if folder.startswith("/") else "/data"
@@ -131,10 +135,19 @@ def _holds_one(text: str, raw: str) -> bool:
     return any(each.value in text for each in find_secrets(raw) if len(each.value) >= WORTH_HIDING_LETTERS)
 
 
-def warnings_of(line: Line, choice: Choice, facts: CommandFacts) -> tuple[str, ...]:
+def warnings_of(line: Line, choice: Choice, facts: CommandFacts, flavour: Flavour) -> tuple[str, ...]:
     """Return what works, but probably not as meant, a sentence each."""
     drawn = [f"{each[0].upper()}{each[1:]}." for each in choice.warnings]
     found = [*line.warnings, *drawn, *facts.bashisms, *facts.localhost]
     if facts.fault:
         found.append(f"The shell cannot read the command ({facts.fault}): it always failed.")
+    if any("anacron" in each.target for each in facts.guards) and not facts.host_only:
+        found.append(
+            "Where the old host has anacron, this guard leaves the work to anacron, at times of its own (anacrontab); "
+            "the image has none, so here it is done at this line's time."
+        )
+    if facts.run_parts and flavour is Flavour.CRONIE:
+        found.append(
+            "The image's run-parts is Debian's: it skips scripts whose names have a dot, and knows no jobs.deny."
+        )
     return tuple(dict.fromkeys(found))

@@ -62,7 +62,7 @@ def classify(command: str, facts: CommandFacts) -> BootGuess:
         what = f"It prepares the old host: {' '.join(facts.host_only)}"
         return BootGuess(Boot.HOST, what, "Keep it on a host (`host`), or give it up.")
     if facts.background:
-        return _daemon(f"It looks like a daemon: {' '.join(facts.background)}")
+        return _daemon("It looks like a daemon, for it leaves a process behind.")
     if found := _DAEMON.search(command):
         return _daemon(f"It looks like a daemon, by `{found[0].strip()}`.")
     last = facts.programs[-1].rpartition("/")[2] if facts.programs else "echo"

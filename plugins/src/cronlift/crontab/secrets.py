@@ -6,7 +6,7 @@ bound, so that no line, however long, keeps the search busy.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -78,7 +78,10 @@ _RULES = (
     ),
     _rule(rf"(?<![\w-])(?P<option>[A-Z0-9]{{0,40}}_(?:PW|PSW)|SSHPASS)={_VALUE}", _from_option),
     # Long options: --password=X, --password X, -password X, /pass:X.
-    _rule(rf"(?<!\S)--?(?P<option>(?:[a-z0-9]{{1,40}}-){{0,8}}{_HIDDEN})(?:=|[ \t]+){_VALUE}", _from_option),
+    _rule(
+        rf"(?<!\S)--?(?P<option>(?:[a-z0-9]{{1,40}}[-._]){{0,8}}(?:{_HIDDEN}[0-9]{{0,2}}|pw))(?:=|[ \t]+){_VALUE}",
+        _from_option,
+    ),
     _rule(rf"(?<!\S)/(?P<option>{_HIDDEN}):{_VALUE}", _from_option),
     _rule(rf"(?<!\S)(?:-{{1,2}}param:|-D)(?P<option>[\w.-]{{0,60}}?{_HIDDEN})={_VALUE}", _from_option),
     # JSON: "password": "X", with a backslash before the quotes or without.
@@ -90,18 +93,25 @@ _RULES = (
     _rule(r"(?<![a-z0-9])[a-z][a-z0-9+.-]{0,20}://[^\s/:@'\"]{0,200}:(?P<bare>[^\s/@'\"]+)@", "URL_PASSWORD"),
     _rule(r"(?<![a-z0-9])[a-z][a-z0-9+.-]{0,20}://(?P<bare>[\w-]{20,200})@", "URL_TOKEN"),
     _rule(
-        rf"[?&](?P<option>(?:[\w.-]{{0,60}}[_.-])?(?:{_HIDDEN}|key|sig|signature|auth|hash))=(?P<bare>[^\s&'\"#;|<>]+)",
+        rf"[?&](?P<option>(?:[\w.-]{{0,60}}[_.-])?(?:{_HIDDEN}|pwd|key|sig|signature|auth|hash))=(?P<bare>[^\s&'\"#;|<>]+)",
         _from_option,
     ),
     _rule(r"api\.telegram\.org/bot(?P<bare>[0-9]+:[\w-]{20,})", "TELEGRAM_TOKEN"),
     _rule(r"discord(?:app)?\.com/api/webhooks/[0-9]+/(?P<bare>[\w-]{20,})", "DISCORD_WEBHOOK"),
     _rule(r"hooks\.slack\.com/(?:services|workflows)/(?P<bare>[\w/-]{8,})", "SLACK_WEBHOOK"),
+    _rule(
+        r"(?:outlook\.office(?:365)?\.com/webhook|webhook\.office\.com/webhookb2)/(?P<bare>[^\s'\"]{20,})",
+        "TEAMS_WEBHOOK",
+    ),
+    _rule(r"maker\.ifttt\.com/trigger/[^\s/]{1,200}/(?:json/)?with/key/(?P<bare>[\w-]+)", "IFTTT_KEY"),
+    _rule(r"freedns\.afraid\.org/dynamic/update\.php\?(?P<bare>[\w=]+)", "FREEDNS_KEY"),
     # Headers.
     _rule(r"authorization:\s*(?:bearer|basic|token|apikey)\s+(?P<bare>[^\s'\"]+)", "AUTHORIZATION"),
     _rule(
         r"(?P<option>(?<![a-z-])(?:[a-z]{1,30}-){0,6}(?:token|key|secret|auth)):\s*(?P<bare>[^\s'\"]+)(?=['\"])",
         _from_option,
     ),
+    _rule(rf"(?<!\w)login[ \t]+\S{{1,200}}[ \t]+password[ \t]+{_VALUE}", "NETRC_PASSWORD"),
     # Values with a look of their own, wherever they stand.
     _rule(r"(?<![\w-])(?P<bare>gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{15,})", "GIT_TOKEN"),
     _rule(r"(?<![\w-])(?P<bare>xox[abprs]-[\w-]{10,})", "SLACK_TOKEN"),
@@ -110,12 +120,20 @@ _RULES = (
     # Short options, which mean a password to these programs alone.
     _rule(rf"(?<!\S)-p{_VALUE}", "MYSQL_PASSWORD", _MYSQL),
     _rule(rf"(?<!\S)-p[ \t]*{_VALUE}", "SSHPASS", "sshpass"),
-    _rule(rf"(?<!\S)-p[ \t]+{_VALUE}", "MONGO_PASSWORD", _MONGO),
+    _rule(rf"(?<!\S)-p[ \t]*{_VALUE}", "MONGO_PASSWORD", _MONGO),
     _rule(rf"(?<!\S)-a[ \t]*{_VALUE}", "REDIS_PASSWORD", "redis-cli"),
     _rule(rf"(?<!\S)-p[ \t]*{_VALUE}", "FTP_PASSWORD", "ncftp(?:put|get|ls|batch)?"),
     _rule(rf"(?<!\S)-w[ \t]*{_VALUE}", "LDAP_PASSWORD", "ldap(?:search|add|modify|delete|passwd|whoami)"),
     _rule(rf"(?<!\S)-P[ \t]*{_VALUE}", "DATABASE_PASSWORD", "sqlcmd|bcp|isql|tsql"),
     _rule(rf"(?<!\S)-P[ \t]+{_VALUE}", "ZIP_PASSWORD", "zip|unzip"),
+    _rule(rf"(?<!\S)-P[ \t]*{_VALUE}", "MQTT_PASSWORD", "mosquitto_(?:pub|sub|rr)"),
+    _rule(rf"(?<!\S)-P[ \t]*{_VALUE}", "IPMI_PASSWORD", "ipmitool"),
+    _rule(rf"(?<!\S)-xp[ \t]+{_VALUE}", "MAIL_PASSWORD", r"send[eE]mail(?:\.pl)?"),
+    _rule(rf"(?<!\S)-p[ \t]+{_VALUE}", "DATABASE_PASSWORD", "beeline|cqlsh|cypher-shell"),
+    _rule(rf"(?<!\S)-w[ \t]+{_VALUE}", "DATABASE_PASSWORD", "vsql|nzsql"),
+    _rule(rf"(?<!\S)using[ \t]+{_VALUE}", "DATABASE_PASSWORD", "db2"),
+    _rule(rf"(?<!\S)-[a-zA-Z]*b[a-zA-Z]*[ \t]+\S{{1,400}}[ \t]+\S{{1,400}}[ \t]+{_VALUE}", "HTTP_PASSWORD", "htpasswd"),
+    _rule(rf"(?<!\S)(?:'|\")?(?://|\\\\)[^\s'\"]{{1,400}}(?:'|\")?[ \t]+(?!-){_VALUE}", "SMB_PASSWORD", "smbclient"),
     _rule(rf"(?<!\S)-p(?!\s){_VALUE}", "ARCHIVE_PASSWORD", "7z[ar]?|rar|unrar"),
     _rule(rf"(?<!\S)(?:-k[ \t]+|-pass(?:in|out)?[ \t]+pass:){_VALUE}", "OPENSSL_PASSWORD", "openssl"),
     _rule(
@@ -123,24 +141,40 @@ _RULES = (
         "HTTP_PASSWORD",
         "curl|http|https",
     ),
+    _rule(r"(?<!\S)(?:-u|--user)[ \t=]*(?P<q>['\"]?)(?P<bare>[\w.-]{16,}):(?=['\"\s])", "HTTP_TOKEN", "curl"),
+    _rule(
+        r"(?:(?<!\S)(?:-b|--cookie)[ \t=]*|[Cc]ookie:[ \t]*)(?P<q>['\"]?)[^\s=;'\"]{1,100}=(?P<bare>[^\s;'\"]+)",
+        "HTTP_COOKIE",
+        "curl|wget",
+    ),
+    _rule(r"(?<!\S)-auth=(?P<q>['\"]?)[^\s:'\"]+:(?P<bare>[^\s'\"]+)", "HTTP_PASSWORD", "lynx"),
     _rule(r"(?<!\S)-u[ \t]*(?P<q>['\"]?)[^\s,'\"]+,(?P<bare>[^\s'\"]+)", "FTP_PASSWORD", "lftp"),
     _rule(r"(?<!\S)-U[ \t]*(?P<q>['\"]?)[^\s%'\"]+%(?P<bare>[^\s'\"]+)", "SMB_PASSWORD", "smbclient|rpcclient|net"),
     _rule(
-        r"(?<!\S)(?!-)[^\s/@'\"]+/(?P<bare>[^\s/@'\"]+)@[\w./:-]+",
+        r"(?<!\S)(?!-)(?:userid=)?[^\s/@='\"]+/(?P<bare>[^\s/@'\"]+(?=@[\w./:-])|[^\s/@'\".]+(?=\s|\Z))",
         "ORACLE_PASSWORD",
         "sqlplus|sqlldr|exp|imp|expdp|impdp",
     ),
 )
 _HINT = re.compile(
     r"pass|pwd|secret|token|key|credential|_psw|_pw=|://|auth|[?&]sig|[?&]hash|slack|telegram|discord"
-    r"|gh[pousr]_|github_pat_|glpat-|xox|eyj|akia",
+    r"|cookie|gh[pousr]_|github_pat_|glpat-|xox|eyj|akia|--?pw|ifttt|afraid|webhook",
     re.IGNORECASE,
 )
 """Without one of these in a text no rule but those of programs applies: most texts are done with at once."""
 _CALL = re.compile("|".join(rule.program.pattern for rule in _RULES if rule.program))
-_REMARK = re.compile(rf"(?<![\w-])(?:[\w-]{{0,40}}?{_HIDDEN})[ \t]*:[ \t]*(?P<bare>\S{{4,}})", re.IGNORECASE)
-"""What people note down in comments: `# password: X`."""
-_SUDO = re.compile(rf"\becho[ \t]+(?:-n[ \t]+)?{_VALUE}[ \t]*\|[ \t]*sudo[ \t]+(?:-\w+[ \t]+)*-\w*S")
+_REMARK = re.compile(
+    rf"(?<![\w-])(?:[\w-]{{0,40}}?{_HIDDEN}|pw)(?:[ \t]*:[ \t]*\S{{4,}}|[ \t]+is[ \t]+(?=\S*[0-9])\S{{4,}})",
+    re.IGNORECASE,
+)
+"""What people note down in comments: `# password: X`, `# the password is X` where X has a digit."""
+_TELLING_LETTERS = 8
+_PIPED = re.compile(
+    rf"\b(?:echo|printf)[ \t]+(?:-n[ \t]+)?{_VALUE}[ \t]*\|[ \t]*"
+    r"(?:sudo[ \t]+(?:-\w+[ \t]+){0,9}-\w*S|kinit\b|cryptsetup\b"
+    r"|[^|;&\n]{0,200}(?:--pass(?:wd|word)-(?:on-)?stdin|--passphrase-fd))"
+)
+"""A password that a program reads from its standard input."""
 
 
 @lru_cache(maxsize=8192)
@@ -167,7 +201,7 @@ def mask(text: str, known: tuple[str, ...] = ()) -> str:
         known: Passwords found elsewhere, hidden wherever they stand, unless they are short or the name of a user.
     """
     if text.lstrip(" \t").startswith("#"):
-        text = _REMARK.sub(lambda found: found[0][: found.start("bare") - found.start()] + MASK, text)
+        text = _REMARK.sub(lambda found: re.sub(r"\S+\Z", MASK, found[0]), text)
     secrets = find_secrets(text)
     for secret in reversed(secrets):
         text = text[: secret.start] + MASK + text[secret.end :]
@@ -175,6 +209,16 @@ def mask(text: str, known: tuple[str, ...] = ()) -> str:
         if len(value) >= WORTH_HIDING_LETTERS and value not in KNOWN_USERS:
             text = text.replace(value, MASK)
     return text
+
+
+def telling_passwords(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return the passwords in texts that are no words of a language, so that they can be hidden wherever they stand.
+
+    Args:
+        texts: Lines of crontabs.
+    """
+    found = {each.value for text in texts for each in find_secrets(text)}
+    return tuple(sorted(each for each in found if len(each) >= _TELLING_LETTERS and re.search(r"[0-9]", each)))
 
 
 def externalise(text: str) -> tuple[str, Mapping[str, str]]:
@@ -207,8 +251,8 @@ def _candidates(text: str) -> Iterator[Secret]:
         for start, end in _places(rule, text):
             for found in rule.pattern.finditer(text, start, end):
                 yield from _secret(found, rule.name(found), quote_at)
-    for found in _SUDO.finditer(text):
-        yield from _secret(found, "SUDO_PASSWORD", quote_at)
+    for found in _PIPED.finditer(text):
+        yield from _secret(found, "SUDO_PASSWORD" if "sudo" in found[0] else "PIPED_PASSWORD", quote_at)
 
 
 def _places(rule: _Rule, text: str) -> Iterator[tuple[int, int]]:

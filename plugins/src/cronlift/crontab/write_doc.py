@@ -46,7 +46,9 @@ def doc_of(line: Line, raw: str, judgement: Judgement, host: Host, dag_id: str) 
     if starts:
         parts.append("Next starts (UTC): " + ", ".join(f"{each:%Y-%m-%d %H:%M}" for each in starts))
     if line.comments:
-        parts.append("Comments above it:\n\n" + "\n".join(f"    {_shown(each)}" for each in line.comments))
+        parts.append(
+            "Comments above it:\n\n" + "\n".join(f"    {_shown(each, host.passwords)}" for each in line.comments)
+        )
     if line.environment:
         parts.append(
             "Variables:\n\n" + "\n".join(f"    {_shown(mask(f'{name}={value}'))}" for name, value in line.environment)
@@ -76,8 +78,8 @@ def _sentence(text: str) -> str:
     return text if not text or text.endswith((".", "!", "?")) else f"{text[0].upper()}{text[1:]}."
 
 
-def _shown(text: str) -> str:
-    return re.sub(r"[\r\n\f\v\x1c-\x1e\x85\u2028\u2029]", "?", mask(printable(text)))
+def _shown(text: str, known: tuple[str, ...] = ()) -> str:
+    return re.sub(r"[\r\n\f\v\x1c-\x1e\x85\u2028\u2029]", "?", mask(printable(text), known))
 
 
 def _prose(text: str) -> str:
