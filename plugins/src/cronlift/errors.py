@@ -5,6 +5,7 @@ CronliftError
 ├── OperatorArgumentError     an argument of the operator is wrong (raised while the DAG file is parsed)
 ├── FaultError                something is wrong at a place of a file
 │   ├── ManifestError         a manifest, or its template, is wrong
+│   │   └── PolicyError       it is well, but not what a team's Jobs may be
 │   ├── AuthoringError        what an author asked to write, or to change, is not right
 │   ├── TeamsFileError        teams.yaml is wrong, or something that must agree with it does not
 │   └── CrontabError          a crontab, or what was handed over with it, cannot be used
@@ -92,6 +93,21 @@ class ManifestError(FaultError):
     """A manifest, or its template, is wrong."""
 
     _of = " in the manifest"
+
+
+class PolicyError(ManifestError):
+    """A manifest is well, but not what its team's Jobs may be.
+
+    Args:
+        what: One sentence without a full stop.
+        where: As for every fault.
+        cure: What to do about it.
+        rule: Id of the rule in `cronlift.policy`.
+    """
+
+    def __init__(self, what: str, *, where: str = "", cure: str, rule: str) -> None:
+        super().__init__(what, where=where, cure=f"{cure} [{rule}]")
+        self.rule = rule
 
 
 class AuthoringError(FaultError):

@@ -60,7 +60,7 @@ def test_operator_adds_only_light_modules_to_airflows_own(loaded):
     added = loaded["operator"] - loaded["airflow"]
     assert {name for name in loaded["airflow"] if name.startswith("cronlift.")} <= {
         "cronlift.airflow", "cronlift.airflow.policy", "cronlift.airflow.settings", "cronlift.airflow.warmup",
-        "cronlift.errors", "cronlift.job", "cronlift.job.naming",
+        "cronlift.errors", "cronlift.job", "cronlift.job.naming", "cronlift.policy", "cronlift.policy.team",
     }  # fmt: skip
     assert {name for name in added if name.startswith("cronlift.")} <= {
         "cronlift.airflow", "cronlift.airflow.arguments", "cronlift.airflow.operator", "cronlift.airflow.outcome",

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import airflow.settings  # noqa: F401 - loads the policy by its entry point; the other way round, half of it
 import pytest
 
 from cronlift.airflow import settings
@@ -60,6 +61,55 @@ def test_manifest_of_a_mapped_task_is_checked_too(parse, bundle):
     """)
     (error,) = bag.import_errors.values()
     assert "no such manifest file 'jobs/none.yaml'" in error
+
+
+GOOD = """
+apiVersion: batch/v1
+kind: Job
+spec:
+  template:
+    spec:
+      securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault}}
+      containers:
+        - name: main
+          image: "{{ images.legacy }}"
+          resources: {requests: {cpu: 10m, memory: 16Mi}, limits: {memory: 64Mi}}
+          securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
+"""
+BOTH_KINDS = """
+    with DAG("demo__a", schedule=None):
+        KubernetesJobOperator(task_id="x", manifest="jobs/a.yaml")
+        KubernetesJobOperator.partial(task_id="y", manifest="jobs/a.yaml").expand(delete_policy=["never"])
+"""
+
+
+def with_rules(monkeypatch, **rules):
+    monkeypatch.setenv("CRONLIFT_TEAMS", json.dumps({"demo": {"namespace": "team-demo", "rules": rules}}))
+
+
+def test_manifest_that_breaks_the_teams_rules_is_an_import_error_with_every_cure(parse, bundle, folder, monkeypatch):
+    with_rules(monkeypatch, images=["registry.example/"])
+    bad = GOOD.replace("limits: {memory: 64Mi}", "limits: {}").replace("runAsNonRoot: true, ", "")
+    (folder / "jobs/a.yaml").write_text(bad)
+    bag = parse(BOTH_KINDS)
+    (error,) = bag.import_errors.values()
+    for words in ("jobs/a.yaml:10: ", "[image-origin]", "[amounts]", "[non-root]", "Add securityContext: {"):
+        assert words in error
+    assert bag.dags == {}
+
+
+def test_manifest_of_a_mapped_task_is_judged_too(parse, bundle, folder, monkeypatch):
+    with_rules(monkeypatch)
+    (folder / "jobs/a.yaml").write_text(GOOD.replace("runAsNonRoot: true, ", ""))
+    bag = parse(BOTH_KINDS.replace('KubernetesJobOperator(task_id="x", manifest="jobs/a.yaml")', "pass"))
+    (error,) = bag.import_errors.values()
+    assert "[non-root]" in error
+
+
+def test_manifest_that_keeps_the_rules_is_imported(parse, bundle, folder, monkeypatch):
+    with_rules(monkeypatch, images=["registry/"], podSecurity="restricted", quota={"requests.cpu": "1"})
+    (folder / "jobs/a.yaml").write_text(GOOD)
+    assert list(parse(BOTH_KINDS).dags) == ["demo__a"]
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,10 @@ from cronlift.airflow import settings
 from cronlift.errors import ManifestError, OperatorArgumentError
 from cronlift.job.access import check_access
 from cronlift.job.ownership import check_ownership
-from cronlift.job.review import review
+from cronlift.job.review import Review, review
 from cronlift.job.sources import INLINE_NAME, Sources, collect
 from cronlift.job.template import Images
+from cronlift.policy.rules import judge
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ def collect_and_check(
         faults = list(found.faults)
         if settings.has_teams() and (team := settings.read_teams().get(settings.team_name(dag_id))):
             faults += check_access(sources, team.name)
-            faults += check_ownership(found.documents, found.places, team.namespace) if not found.faults else []
+            faults += [] if found.faults else _of_team(found, team)
         if faults:
             raise ManifestError.all_of(faults)
     except ManifestError as error:
@@ -62,6 +63,17 @@ def collect_and_check(
     for advice in found.advice(retries):
         log.warning("%s: %s", asked_by, advice)
     return sources
+
+
+def _of_team(found: Review, team: settings.Team) -> list[ManifestError]:
+    """Judge a manifest without faults by its team's rules; where the policy is off, by names that are never allowed."""
+    if team.rules is None:
+        return check_ownership(found.documents, found.places, team.namespace)
+    companions = [each for each in found.documents if each.kind != "Job"]
+    return [
+        *judge(found.documents, found.places, team.rules),
+        *check_ownership(companions, found.places, team.namespace),
+    ]
 
 
 def check_cluster(cluster: str | None, asked_by: str) -> None:

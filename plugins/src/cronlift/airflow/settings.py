@@ -1,7 +1,8 @@
 """What the chart tells every Airflow Pod about its deployment, read in this module only.
 
 CRONLIFT_DEPLOYMENT   `<namespace>/<release>`; part of every Job's identity
-CRONLIFT_TEAMS        JSON: {"demo": {"namespace": "team-demo", "serviceAccount": "cronlift-job"}}
+CRONLIFT_TEAMS        JSON: {"demo": {"namespace": "team-demo", "serviceAccount": "cronlift-job", "rules": {}}}. Rules:
+                      what cronlift.policy reads of teams.yaml; missing where the policy is off.
 CRONLIFT_JOB_IMAGES_FILE  a file with JSON: {"legacy": "registry.example/legacy:1.4"}. A file, because Kubernetes shows
                       a new list to running Pods; read anew each time. CRONLIFT_JOB_IMAGES, the JSON itself, is for
                       laptops and tests, and wins.
@@ -20,6 +21,7 @@ from typing import Any
 
 from cronlift.errors import SettingsError, TeamError
 from cronlift.job.naming import LAUNCHER_ACCOUNT
+from cronlift.policy.team import TeamRules, read_team
 
 DEPLOYMENT_VARIABLE = "CRONLIFT_DEPLOYMENT"
 TEAMS_VARIABLE = "CRONLIFT_TEAMS"
@@ -42,11 +44,13 @@ class Team:
         name: Team name; its bundle and the prefix of its DAG ids are called the same.
         namespace: Where its Jobs run.
         service_account: The account of its Pods.
+        rules: What its Jobs may be; None where the policy is off.
     """
 
     name: str
     namespace: str
     service_account: str
+    rules: TeamRules | None = None
 
     @property
     def launcher(self) -> str:
@@ -90,7 +94,9 @@ def read_teams(environment: Mapping[str, str] = os.environ) -> dict[str, Team]:
     for name, entry in _read_json(TEAMS_VARIABLE, example, environment).items():
         if not isinstance(entry, dict) or not isinstance(entry.get("namespace"), str):
             raise SettingsError(_malformed(TEAMS_VARIABLE, f"team {name!r} has no namespace", example))
-        teams[name] = Team(name, entry["namespace"], str(entry.get("serviceAccount") or JOB_ACCOUNT))
+        given = entry.get("rules")
+        rules = read_team({**given, "namespace": entry["namespace"]}) if isinstance(given, dict) else None
+        teams[name] = Team(name, entry["namespace"], str(entry.get("serviceAccount") or JOB_ACCOUNT), rules)
     return teams
 
 

@@ -1,0 +1,118 @@
+"""How much: what each container must say of CPU and memory, and what a Job may ask at most."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from cronlift.job.quantity import parse_quantity
+from cronlift.policy.pods import POD, PodView, at, is_open, items
+from cronlift.policy.rule import Breaches, Rule
+from cronlift.policy.team import PRIVILEGED, QUOTA_KEYS, TeamRules
+
+_ROUNDING = 1.000001
+"""Amounts are added as floating point numbers, as CEL can: three times 100m is a little more than 300m."""
+
+
+def _requests(pod: PodView, team: TeamRules) -> Breaches:
+    for path, container in pod.containers():
+        limits = at(container, "resources", "limits")
+        for side, wanted in (("requests", team.must_request), ("limits", team.must_limit)):
+            said = {**limits, **at(container, "resources", side)} if side == "requests" else limits
+            if missing := [each for each in wanted if said.get(each) is None]:
+                yield (*path, "resources"), f"container {container.get('name')!r} has no {side} of {_and(missing)}"
+
+
+def _quota(pod: PodView, team: TeamRules) -> Breaches:
+    pods = _pods_at_once(pod.job)
+    for key, limit in team.quota.items():
+        side, _, resource = key.partition(".")
+        most = _amount(limit)
+        asked = max([pods * _together(pod, side, resource), *(pods * each for each in _first(pod, side, resource))])
+        if asked > most * _ROUNDING:
+            text = f"the Job {'requests' if side == 'requests' else 'may use'} {asked:g} of {resource}"
+            yield POD, f"{text} at once, more than the {limit} that the team's namespace has"
+
+
+def _pods_at_once(job: Mapping[str, Any]) -> int:
+    parallelism, completions = (at(job, "spec").get(key) for key in ("parallelism", "completions"))
+    if not isinstance(parallelism, int):
+        return 1
+    return min(parallelism, completions) if isinstance(completions, int) else parallelism
+
+
+def _together(pod: PodView, side: str, resource: str) -> float:
+    """Add up the containers that run side by side: the main ones, and init containers that stay."""
+    sidecars = (each for _, each in items(pod.spec, "initContainers") if each.get("restartPolicy") == "Always")
+    mains = (each for _, each in items(pod.spec, "containers"))
+    return sum(_asked(each, side, resource) for each in (*mains, *sidecars))
+
+
+def _first(pod: PodView, side: str, resource: str) -> Iterator[float]:
+    """Yield what each init container asks for that ends before the others begin."""
+    for _, each in items(pod.spec, "initContainers"):
+        if each.get("restartPolicy") != "Always":
+            yield _asked(each, side, resource)
+
+
+def _asked(container: Mapping[str, Any], side: str, resource: str) -> float:
+    return _amount(at(container, "resources", side).get(resource, "0"))
+
+
+def _amount(text: Any) -> float:
+    """Return an amount; what is none, or a guess, is left to Kubernetes."""
+    try:
+        return 0.0 if is_open(text) else float(parse_quantity(str(text)))
+    except ValueError:
+        return 0.0
+
+
+def _and(words: list[str]) -> str:
+    return " and ".join(words)
+
+
+def _cel_asked(container: str, side: str, resource: str) -> str:
+    where = f"{container}.resources.{side}"
+    return (
+        f"(has({container}.resources) && has({where}) && '{resource}' in {where} ? "
+        f"quantity({where}['{resource}']).asApproximateFloat() : 0.0)"
+    )
+
+
+def _cel_quota(key: str) -> str:
+    side, _, resource = key.partition(".")
+    most = f"quantity(variables.quota['{key}']).asApproximateFloat() * {_ROUNDING}"
+    asked = _cel_asked("c", side, resource)
+    return (
+        f"(!('{key}' in variables.quota) || ("
+        f"variables.together.map(c, {asked}).sum() * variables.pods <= {most} && "
+        f"variables.first.all(c, {asked} * variables.pods <= {most})))"
+    )
+
+
+def _cel_says(wanted: str, *sides: str) -> str:
+    said = " || ".join(f"(has(c.resources.{side}) && r in c.resources.{side})" for side in sides)
+    return f"variables.{wanted}.all(r, has(c.resources) && ({said}))"
+
+
+RULES = (
+    Rule(
+        id="amounts",
+        what="Every container requests CPU and memory and limits memory, unless the team has defaults for them.",
+        cure="Add resources: {requests: {cpu: 50m, memory: 64Mi}, limits: {memory: 128Mi}}, by what the job needs.",
+        breaches=_requests,
+        cel=(
+            f"variables.containers.all(c, {_cel_says('mustRequest', 'requests', 'limits')} && "
+            f"{_cel_says('mustLimit', 'limits')})"
+        ),
+        level=PRIVILEGED,
+        bad="containers: [{resources: {limits: null}}]",
+    ),
+    Rule(
+        id="quota",
+        what="What a Job's Pods ask for at once fits into the team's quota.",
+        cure="Lower resources or parallelism, or raise the team's `quota` in teams.yaml; it would wait for ever.",
+        breaches=_quota,
+        cel=" && ".join(_cel_quota(key) for key in QUOTA_KEYS),
+        level=PRIVILEGED,
+        bad="containers: [{resources: {requests: {cpu: '64'}}}]",
+    ),
+)
