@@ -9,6 +9,7 @@ INSTALL ?= 1#            0: only print the distribution packages that are missin
 IMAGES ?=#               images for make images and make push; all of this repo by default
 REGISTRY ?=#             make push REGISTRY=ghcr.io/acme/cronlift
 SCAN ?=#                 scanner of images: SCAN='grype sbom:{sbom} --fail-on high'
+VERSION ?=#              v1.2.3, of make chart-package and make release
 YES ?=#                  1: really do what make reset announces
 ENV ?=#                  local | staging | production, for render, diff and deploy
 BASE ?= origin/main#     what make diff and make plan compare with
@@ -86,7 +87,7 @@ reset: .venv ## Forget database, runs and logs, then bring up anew (YES=1; witho
 	@$(step).reset $(ARGS)
 
 ##@ Develop and test
-.PHONY: check test test-live chart-install chaos bench scale fuzz doctor pins
+.PHONY: check test test-live chart-install chaos bench scale fuzz plan pr summary doctor pins
 check: .venv ## Lint, types, unit, DAG and chart tests (< 60 s, no cluster).
 	@$(step).check $(ARGS)
 
@@ -111,11 +112,34 @@ scale: .venv ## Run thousands of Jobs at once on fake nodes, write docs/scale.md
 fuzz: .venv ## Property tests with many examples.
 	@$(step).test --long fuzz $(ARGS)
 
+plan: .venv ## Say what a change needs, from its files alone (BASE=origin/main).
+	@$(step).plan --base='$(BASE)' $(ARGS)
+
+pr: .venv ## Run at home what the pull request's workflow runs (BASE=origin/main).
+	@$(step).pull_request --base='$(BASE)' $(ARGS)
+
+summary: .venv ## Say what a change does to DAGs and environments, in Markdown (BASE=origin/main).
+	@$(step).summary --base='$(BASE)' $(ARGS)
+
 doctor: ## Say what this machine lacks and how to get it.
 	@$(PYTHON) -m ci.doctor $(ARGS)
 
 pins: .venv ## Fill empty digests in versions.env where a registry answers.
 	@$(step).pins $(ARGS)
+
+##@ For workflows
+.PHONY: verdict comment chart-package release
+verdict: .venv ## Say whether a workflow's jobs went well (NEEDS=).
+	@$(step).verdict
+
+comment: .venv ## Write a finished run's summary as a comment on its pull request.
+	@$(step).comment
+
+chart-package: .venv ## Package and sign the chart (CHART_SIGNING_KEY=, CHART_SIGNER=, VERSION=).
+	@$(step).chart_package --version='$(VERSION)' $(ARGS)
+
+release: .venv ## Make the release VERSION of chart and bills of materials, with gh.
+	@$(step).release_assets '$(VERSION)' $(ARGS)
 
 # Made again when the lock changes; a stamp inside makes it a no-op otherwise.
 .PHONY: .venv

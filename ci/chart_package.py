@@ -1,10 +1,18 @@
 """Package the chart and sign it: `python -m ci.chart_package --key NAME --keyring FILE`, into build/charts/.
 
+A workflow gives the key as CHART_SIGNING_KEY, the keyring in base64, and its name as CHART_SIGNER.
+
 The signature is Helm's provenance file: the archive's digest and the chart's metadata, signed by an OpenPGP key. Who
 installs it checks it by `helm verify`.
 """
 
 import argparse
+import base64
+import binascii
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ci.errors import UserError
@@ -42,15 +50,41 @@ def package(target: Path, key: str, keyring: Path, version: str = "") -> Path:
     return archive
 
 
+@contextmanager
+def keyring_of(given: Path | None, encoded: str) -> Iterator[Path]:
+    """Yield the keyring: the file that is given, or one for the block, readable by us alone, of the encoded text.
+
+    Raises:
+        UserError: Neither is given, or the text is no base64.
+    """
+    if given:
+        yield given
+        return
+    try:
+        content = base64.b64decode("".join(encoded.split()), validate=True)
+    except binascii.Error as error:
+        raise UserError("CHART_SIGNING_KEY is no base64", [str(error)], cure="base64 -w0 keyring.gpg") from error
+    if not content:
+        raise UserError("There is no key to sign with", cure="Give --keyring FILE, or CHART_SIGNING_KEY (docs/ci.md).")
+    with tempfile.TemporaryDirectory(prefix="cronlift-key-") as folder:
+        path = Path(folder, "keyring.gpg")
+        path.touch(mode=0o600)
+        path.write_bytes(content)
+        yield path
+
+
 def main() -> None:
     """Print the archive and its provenance file."""
-    parser = argparse.ArgumentParser(prog="python -m ci.chart_package", description=__doc__)
-    parser.add_argument("--key", required=True, help="name or address of the signing key")
-    parser.add_argument("--keyring", required=True, type=Path, help="file with the secret key")
-    parser.add_argument("--version", default="", help="version of the chart (that of Chart.yaml)")
+    parser = argparse.ArgumentParser(prog="make chart-package", description=__doc__)
+    parser.add_argument("--key", default=os.environ.get("CHART_SIGNER", ""), help="name or address of the signing key")
+    parser.add_argument("--keyring", type=Path, help="file with the secret key (CHART_SIGNING_KEY)")
+    parser.add_argument("--version", default="", help="version of the chart, v1.2.3 or 1.2.3 (that of Chart.yaml)")
     options = parser.parse_args()
-    with Stage("Package and sign the chart"):
-        archive = package(TARGET, options.key, options.keyring, options.version)
+    if not options.key:
+        raise UserError("It is not said who signs", cure="Give --key NAME, or CHART_SIGNER (docs/ci.md).")
+    encoded = os.environ.get("CHART_SIGNING_KEY", "")
+    with keyring_of(options.keyring, encoded) as keyring, Stage("Package and sign the chart"):
+        archive = package(TARGET, options.key, keyring, options.version.removeprefix("v"))
     print(archive)
     print(f"{archive}.prov")
 
