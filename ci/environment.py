@@ -11,11 +11,15 @@ import re
 import subprocess
 import sys
 import tempfile
+from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import yaml
+from kubernetes import client, config
 
+from ci import chart_needs
 from ci.errors import UserError
 from ci.paths import ROOT
 from ci.process import run
@@ -112,12 +116,16 @@ def deploy(name: str, context: str, namespace: str) -> None:
     """Bring an environment to what its files say, and wait until all pods of it are replaced.
 
     Raises:
-        UserError: It is the local one, or its values are wrong.
+        UserError: It is the local one, its values are wrong, or the cluster lacks a Secret, a key or a class that they
+            name; with all of them.
         CommandError: Helm failed, or the rollout did not end in time.
     """
     if name == LOCAL:
         raise UserError("The local environment has a cluster of its own", cure="Say make up.")
-    render(name)
+    things = [thing for thing in yaml.load_all(render(name), yaml.CSafeLoader) if thing]
+    if lacking := chart_needs.missing(chart_needs.needs(things), _asker(context), _values(name)):
+        cure = f"Make them first (kubectl create namespace {namespace}, where that is missing); nothing was changed."
+        raise UserError(f"The cluster of {context} lacks what the values name", lacking, cure=cure)
     with Stage(f"Deploy {name} to context {context}", expected_seconds=180):
         run(
             tool("helm"), "upgrade", "--install", NAME, ROOT / "charts/cronlift", *words(name),
@@ -125,6 +133,40 @@ def deploy(name: str, context: str, namespace: str) -> None:
             f"--namespace={namespace}", "--create-namespace", "--wait=watcher", f"--timeout={DEPLOY_TIMEOUT}",
         )  # fmt: skip
     print(f"Next: helm test {NAME} --namespace {namespace} --kube-context {context} --logs")
+
+
+def _values(name: str) -> dict[str, Any]:
+    files = (ROOT / "teams.yaml", ROOT / ENVIRONMENTS / f"{name}.yaml")
+    return {key: value for path in files for key, value in (yaml.safe_load(path.read_text()) or {}).items()}
+
+
+def _asker(context: str) -> chart_needs.Ask:
+    """Return what looks into the cluster of a kubeconfig context.
+
+    Raises:
+        UserError: There is no such context.
+    """
+    try:
+        api = config.new_client_from_config(context=context)
+    except config.ConfigException as error:
+        raise UserError(f"No kubeconfig context {context!r}: {error}", cure="Say CONTEXT=, or add it.") from error
+    core, scheduling, storage = client.CoreV1Api(api), client.SchedulingV1Api(api), client.StorageV1Api(api)
+    ways = {
+        "Secret": core.read_namespaced_secret,
+        "ConfigMap": core.read_namespaced_config_map,
+        "PriorityClass": lambda name, _: scheduling.read_priority_class(name),
+        "StorageClass": lambda name, _: storage.read_storage_class(name),
+    }
+
+    def ask(kind: str, namespace: str, name: str) -> dict[str, Any] | None:
+        try:
+            return dict(api.sanitize_for_serialization(ways[kind](name, namespace)))
+        except client.ApiException as error:
+            if error.status != HTTPStatus.NOT_FOUND:
+                raise
+            return None
+
+    return ask
 
 
 def _template(name: str, root: Path, *more: str) -> "subprocess.CompletedProcess[str]":

@@ -1,82 +1,167 @@
-"""The rights of the live release, asked of the cluster itself, and attacked from pods."""
+"""The rights of a release, asked of the cluster itself, and attacked from pods.
+
+The network policies are enforced: kind brings kindnet, the embedded cluster kube-router.
+"""
 
 import subprocess
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from kubernetes import client, config
 
-from ci.kubectl import kubectl
+from ci.chart_facts import grants
+from ci.kubectl import get, kubectl
 from ci.paths import KUBECONFIG
-from ci.release import NAMESPACE
+from ci.release import NAMESPACE as PLATFORM
 from ci.tools import tool
+from tests.live import two_teams as ours
 from tests.live.scratch_dag import NAMESPACE as TEAM_NAMESPACE
-from tests.live.scratch_dag import ScratchDag, job_manifest
+from tests.live.two_teams import NAMESPACE, NARROW, OPEN, Attacker, two_teams
 
-REFUSED = [
-    ("a Job in its own namespace", f"{TEAM_NAMESPACE}:cronlift-job", "create", "jobs", TEAM_NAMESPACE),
-    ("a Job on Secrets of the release", f"{TEAM_NAMESPACE}:cronlift-job", "get", "secrets", NAMESPACE),
-    ("a Job in kube-system", f"{TEAM_NAMESPACE}:cronlift-job", "list", "pods", "kube-system"),
-    ("the launcher in the release", f"{TEAM_NAMESPACE}:cronlift-launcher", "create", "jobs", NAMESPACE),
-    ("the launcher on Secrets of the release", f"{TEAM_NAMESPACE}:cronlift-launcher", "get", "secrets", NAMESPACE),
-    ("the scheduler on the Secret", f"{NAMESPACE}:cronlift-scheduler", "get", "secrets/cronlift-secrets", NAMESPACE),
-    ("the scheduler on Jobs", f"{NAMESPACE}:cronlift-scheduler", "create", "jobs", TEAM_NAMESPACE),
-    ("the triggerer itself on Jobs", f"{NAMESPACE}:cronlift-triggerer", "create", "jobs", TEAM_NAMESPACE),
-    ("the triggerer on other accounts", f"{NAMESPACE}:cronlift-triggerer", "impersonate",
-     "serviceaccounts/default", TEAM_NAMESPACE),
-    ("the bootstrap on another Secret", f"{NAMESPACE}:cronlift-bootstrap", "get", "secrets/other", NAMESPACE),
-]  # fmt: skip
-ALLOWED = [
-    ("the launcher on Jobs", f"{TEAM_NAMESPACE}:cronlift-launcher", "create", "jobs", TEAM_NAMESPACE),
-    ("the triggerer on the launcher", f"{NAMESPACE}:cronlift-triggerer", "impersonate",
-     "serviceaccounts/cronlift-launcher", TEAM_NAMESPACE),
-    ("the bootstrap on its Secret", f"{NAMESPACE}:cronlift-bootstrap", "patch", "secrets/cronlift-secrets", NAMESPACE),
-]  # fmt: skip
-KNOCK = """
-python3 - <<'PY'
-import socket
-for name, port in [("cronlift-postgres.{namespace}", 5432), ("cronlift-api-server.{namespace}", 8080)]:
+TRIED = (NAMESPACE, OPEN, NARROW, PLATFORM, "kube-system")
+"""The release's namespace, both teams', and two that are none of its business."""
+
+CALLS = """
+import json, ssl, urllib.error, urllib.request
+account = "/var/run/secrets/kubernetes.io/serviceaccount"
+token = open(f"{account}/token").read()
+context = ssl.create_default_context(cafile=f"{account}/ca.crt")
+answers = {}
+for method, path in CALLS:
+    body = b"{}" if method in ("POST", "PATCH") else None
+    kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
+    request = urllib.request.Request("https://kubernetes.default.svc" + path, method=method, data=body,
+                                     headers={"Authorization": f"Bearer {token}", "Content-Type": kind})
     try:
-        socket.create_connection((name, port), timeout=4).close()
-        print(name, "open")
+        code = urllib.request.urlopen(request, context=context, timeout=8).status
+    except urllib.error.HTTPError as error:
+        code = error.code
     except OSError as error:
-        print(name, "closed", type(error).__name__)
-PY
+        code = type(error).__name__
+    answers[f"{method} {path}"] = code
+print(json.dumps(answers))
+"""
+KNOCK = """
+import json, socket
+answers = {}
+for name, host, port in DOORS:
+    try:
+        socket.create_connection((host, port), timeout=3).close()
+        answers[name] = "open"
+    except OSError as error:
+        answers[name] = "closed"
+print(json.dumps(answers))
 """
 
 
-def may(account: str, verb: str, resource: str, namespace: str) -> str:
-    """Ask the cluster whether an account may do something."""
+@pytest.fixture(scope="module")
+def things(airflow):
+    """Return the objects of a release with two teams, which are in the cluster."""
+    with two_teams() as found:
+        yield found
+
+
+def rights_of(account: str, namespace: str) -> set[tuple[str, str, str]]:
+    """Return (resource, name or "all", verb) that an account has in a namespace, but for what every account has."""
+    place, _, name = account.partition("/")
+    configuration = client.Configuration()
+    config.load_kube_config(str(KUBECONFIG), client_configuration=configuration)
+    with client.ApiClient(configuration, "Impersonate-User", f"system:serviceaccount:{place}:{name}") as api:
+        review = {"spec": {"namespace": namespace}}
+        status = client.AuthorizationV1Api(api).create_self_subject_rules_review(review).status
+    return {
+        (resource, one, verb)
+        for rule in status.resource_rules
+        if not {*(rule.api_groups or [])} & {"authorization.k8s.io", "authentication.k8s.io"}
+        for resource in rule.resources or []
+        for one in rule.resource_names or ["all"]
+        for verb in rule.verbs
+    }
+
+
+def test_the_cluster_grants_each_account_in_each_namespace_what_the_matrix_says_and_no_more(things):
+    wanted = defaultdict(set)
+    for account, namespace, resource, names, verbs in grants(things):
+        wanted[account, namespace] |= {(resource, one, verb) for one in names.split(", ") for verb in verbs.split(", ")}
+    accounts = [
+        f"{thing['metadata']['namespace']}/{thing['metadata']['name']}" for thing in things
+        if thing["kind"] == "ServiceAccount"
+    ]  # fmt: skip
+    cells = [(account, namespace) for account in accounts for namespace in TRIED]
+    with ThreadPoolExecutor(4) as pool:
+        found = dict(zip(cells, pool.map(lambda cell: rights_of(*cell), cells), strict=True))
+    assert len(accounts) >= 10
+    assert {cell: rights for cell, rights in found.items() if rights != wanted.get(cell, set())} == {}
+
+
+@pytest.mark.parametrize(("account", "verb", "resource", "namespace", "answer"), [
+    (f"{OPEN}:cronlift-job", "create", "jobs", NARROW, "no"),
+    (f"{OPEN}:cronlift-job", "get", "secrets", NARROW, "no"),
+    (f"{OPEN}:cronlift-job", "get", f"secrets/{ours.NAME}-secrets", NAMESPACE, "no"),
+    (f"{OPEN}:cronlift-launcher", "create", "jobs", NARROW, "no"),
+    (f"{OPEN}:cronlift-launcher", "create", "jobs", OPEN, "yes"),
+    (f"{NAMESPACE}:{ours.NAME}-scheduler", "get", f"secrets/{ours.NAME}-secrets", NAMESPACE, "no"),
+    (f"{NAMESPACE}:{ours.NAME}-triggerer", "impersonate", "serviceaccounts/default", OPEN, "no"),
+    (f"{NAMESPACE}:{ours.NAME}-triggerer", "impersonate", "serviceaccounts/cronlift-launcher", OPEN, "yes"),
+])  # fmt: skip
+def test_kubectl_says_the_same(things, account, verb, resource, namespace, answer):
     command = [str(tool("kubectl")), f"--kubeconfig={KUBECONFIG}", "auth", "can-i", verb, resource]
     command += [f"--namespace={namespace}", f"--as=system:serviceaccount:{account}"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    assert subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip() == answer
 
 
-@pytest.mark.parametrize(("account", "verb", "resource", "namespace"), [row[1:] for row in REFUSED],
-                         ids=[row[0] for row in REFUSED])  # fmt: skip
-def test_what_the_matrix_does_not_name_is_refused(airflow, account, verb, resource, namespace):
-    assert may(account, verb, resource, namespace) == "no"
+def test_a_job_of_one_team_does_nothing_to_another_to_the_release_and_to_its_own_with_its_token(things):
+    calls = [
+        (method, f"{base}/namespaces/{namespace}/{resource}")
+        for namespace in (NARROW, NAMESPACE, OPEN)
+        for base, resource, methods in (
+            ("/apis/batch/v1", "jobs", ("GET", "POST", "DELETE")), ("/api/v1", "pods", ("GET", "POST", "DELETE")),
+            ("/api/v1", "secrets", ("GET", "POST", "DELETE")), ("/api/v1", "configmaps", ("GET", "POST")),
+            ("/apis/rbac.authorization.k8s.io/v1", "rolebindings", ("GET", "POST")),
+            ("/api/v1", f"secrets/{ours.NAME}-secrets", ("GET", "PATCH")),
+            ("/api/v1", "serviceaccounts/cronlift-launcher/token", ("POST",)),
+        )
+        for method in methods
+    ]  # fmt: skip
+    with Attacker(OPEN, f"CALLS = {calls!r}\n{CALLS}") as attacker:
+        answers = attacker.answer()
+    assert len(answers) == len(calls)
+    assert {call: code for call, code in answers.items() if code != 403} == {}
 
 
-@pytest.mark.parametrize(("account", "verb", "resource", "namespace"), [row[1:] for row in ALLOWED],
-                         ids=[row[0] for row in ALLOWED])  # fmt: skip
-def test_what_the_matrix_names_is_allowed(airflow, account, verb, resource, namespace):
-    assert may(account, verb, resource, namespace) == "yes"
+def test_a_team_that_names_its_ways_has_no_other(things):
+    calls = [("GET", "/version")]
+    with (
+        Attacker(OPEN, f"CALLS = {calls!r}\n{CALLS}") as one,
+        Attacker(NARROW, f"CALLS = {calls!r}\n{CALLS}") as two,
+    ):
+        assert one.answer() == {"GET /version": 200}
+        assert two.answer() != {"GET /version": 200}
 
 
-def test_a_jobs_pod_reaches_the_login_of_the_release_and_not_its_database(airflow):
-    dag = ScratchDag(airflow)
-    try:
-        dag.write(job_manifest(KNOCK.format(namespace=NAMESPACE)))
-        dag.wait_live()
-        state, lines = dag.run()
-        assert state == "success", lines
-        assert any(f"cronlift-api-server.{NAMESPACE} open" in line for line in lines), lines
-        assert any(f"cronlift-postgres.{NAMESPACE} closed" in line for line in lines), lines
-    finally:
-        dag.remove()
+def test_a_jobs_pod_reaches_the_login_of_the_release_and_none_of_its_other_doors(airflow):
+    doors = [
+        ("login", f"cronlift-api-server.{PLATFORM}", 8080),
+        ("database", f"cronlift-postgres.{PLATFORM}", 5432),
+        *((f"{component} {port}", address(component), port) for component, port in
+          (("scheduler", 8793), ("scheduler", 8974), ("scheduler", 9301), ("triggerer", 8794), ("dag-processor", 9301),
+           ("postgres", 5432))),
+    ]  # fmt: skip
+    with Attacker(TEAM_NAMESPACE, f"DOORS = {doors!r}\n{KNOCK}") as attacker:
+        answers = attacker.answer()
+    assert answers == {name: "open" if name == "login" else "closed" for name, *_ in doors}
+
+
+def address(component: str) -> str:
+    """Return the address of a pod of the platform."""
+    selector = f"--selector=app.kubernetes.io/component={component}"
+    [pod, *_] = get("pods", f"--namespace={PLATFORM}", selector, "--field-selector=status.phase=Running")["items"]
+    return str(pod["status"]["podIP"])
 
 
 def test_the_pods_of_the_release_would_be_admitted_by_the_restricted_standard(airflow):
-    command = [str(tool("kubectl")), f"--kubeconfig={KUBECONFIG}", "label", "namespace", NAMESPACE, "--overwrite"]
+    command = [str(tool("kubectl")), f"--kubeconfig={KUBECONFIG}", "label", "namespace", PLATFORM, "--overwrite"]
     command += ["--dry-run=server", "pod-security.kubernetes.io/enforce=restricted"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "existing pods in namespace" not in done.stderr, done.stderr

@@ -116,6 +116,11 @@ with the whole history (git.depth 0) it keeps it, which is why that is the defau
   secret:
     secretName: {{ .auth.existingSecret }}
     defaultMode: {{ ternary "0440" "0400" $.Values.openshift.enabled }}
+    # Named, so that a Secret without one keeps the pod waiting with its name in the events.
+    items:
+      {{- range ternary (list "ssh" "known_hosts") (list "password") (eq .auth.type "ssh") }}
+      - {key: {{ . }}, path: {{ . }}}
+      {{- end }}
 {{- end }}
 {{- end }}
 {{- end }}
