@@ -4,13 +4,14 @@ import jsonschema
 import pytest
 import yaml
 
+from ci import environment
 from ci.paths import ROOT
 from tests.chart.rendering import TEAMS, helm, render
 from tests.chart.test_kubernetes_schemas import CUSTOM, LOCAL, kubeconform, schemas  # noqa: F401 - a fixture
 from tests.chart.test_values import SCHEMA
 
 EXAMPLES = sorted((ROOT / "examples/chart").glob("*.yaml"))
-ENVIRONMENTS = sorted((ROOT / "charts/environments").glob("*.yaml"))
+ENVIRONMENTS = [ROOT / f"charts/environments/{name}.yaml" for name in environment.names()]
 FOREIGN = {"ExternalSecret", "SealedSecret"}
 
 
@@ -30,8 +31,8 @@ def test_example_is_shown_in_the_documentation(path):
 
 @pytest.mark.parametrize("name", ["staging", "production"])
 def test_an_environment_needs_nothing_but_teams(name):
-    environment = ROOT / f"charts/environments/{name}.yaml"
-    words = [f"--values={path}" for path in (TEAMS, environment)]
+    path = ROOT / f"charts/environments/{name}.yaml"
+    words = [f"--values={values}" for values in (TEAMS, path)]
     answer = helm("template", "cronlift", str(ROOT / "charts/cronlift"), "--namespace=cronlift", *words)
     assert answer.returncode == 0, answer.stderr
 
