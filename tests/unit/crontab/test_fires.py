@@ -107,3 +107,17 @@ def test_changes_of_the_clock_are_found_to_the_minute() -> None:
     begin, end = (to_minute(datetime(year, 1, 1, tzinfo=UTC)) for year in (2026, 2027))
     found = [datetime.fromtimestamp(each * 60, UTC).isoformat() for each in changes(PARIS, begin, end)]
     assert found == ["2026-03-29T01:00:00+00:00", "2026-10-25T01:00:00+00:00"]
+
+
+@pytest.mark.parametrize(
+    ("flavour", "times"),
+    [("debian", "23:00 00:00 00:00 00:00"), ("cronie", "23:00 23:00 23:00 23:00")],
+)
+def test_cronie_does_not_notice_a_new_offset_without_summer_time(flavour: str, times: str) -> None:
+    span = "2014-10-24T12:00 2014-10-28T12:00"
+    assert starts("0 3 * * *", span, "Europe/Moscow", flavour) == times
+
+
+def test_cronie_notices_a_new_offset_with_summer_time() -> None:
+    span = "2010-03-27T12:00 2010-03-29T12:00"
+    assert starts("0 3 * * *", span, "Europe/Moscow", "cronie") == starts("0 3 * * *", span, "Europe/Moscow", "debian")

@@ -15,13 +15,14 @@ than six such starts would reach into the next minutes; here all come at the fir
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from cronlift.crontab.expression import Schedule
 from cronlift.crontab.model import Flavour
 from cronlift.crontab.ticks import ticks
-from cronlift.crontab.zones import MINUTES_PER_DAY, from_minute, segments, to_minute
+from cronlift.crontab.zones import MINUTES_PER_DAY, Segment, from_minute, is_summer, segments, to_minute
 
 SMALL_JUMP_MINUTES = 5
 LARGE_JUMP_MINUTES = 180
@@ -81,7 +82,7 @@ def fire_minutes(
         yield from _fires_elsewhere(schedule, zone, begin, end, cron_zone)
         return
     caught_up: int | None = None
-    for part in segments(zone, begin - _WARM_UP_MINUTES, end):
+    for part in _noticed(zone, begin - _WARM_UP_MINUTES, end, flavour):
         first = part.begin + part.offset
         jump = 1 if caught_up is None else first - caught_up
         catches_up = 1 < jump <= (SMALL_JUMP_MINUTES if schedule.wild else LARGE_JUMP_MINUTES)
@@ -95,6 +96,25 @@ def fire_minutes(
             yield tick - part.offset
         last = part.end + part.offset - 1
         caught_up = last if caught_up is None else max(caught_up, last)
+
+
+def _noticed(zone: ZoneInfo, begin: int, end: int, flavour: Flavour) -> Iterator[Segment]:
+    """Cut a stretch of time where the daemon notices that the clock changes.
+
+    Cronie looks at the offset only when summer time begins or ends. Where a country changes its offset without that
+    (Moscow in 2014, Caracas in 2016, Almaty in 2024) it goes on by the old one until the next summer time, or until it
+    is started again; here it was started two days before.
+
+    Source:
+        set_time in cron.c of cronie 1.7.2.
+    """
+    told: Segment | None = None
+    summer = False
+    for part in segments(zone, begin, end):
+        now = is_summer(zone, part.begin)
+        if flavour is Flavour.DEBIAN or told is None or now != summer:
+            told, summer = part, now
+        yield replace(part, offset=told.offset)
 
 
 def _is_back_to_back(jump: int, flavour: Flavour) -> bool:
@@ -118,7 +138,7 @@ def _held_back(zone: ZoneInfo, begin: int, end: int) -> list[tuple[int, int]]:
     """Return the stretches in which cronie looks at wild jobs only, since its own clock went back."""
     found: list[tuple[int, int]] = []
     caught_up: int | None = None
-    for part in segments(zone, begin - _WARM_UP_MINUTES, end):
+    for part in _noticed(zone, begin - _WARM_UP_MINUTES, end, Flavour.CRONIE):
         first, last = part.begin + part.offset, part.end + part.offset - 1
         if caught_up is not None and _is_back_to_back(first - caught_up, Flavour.CRONIE):
             caught_up = None

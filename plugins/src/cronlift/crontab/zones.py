@@ -93,6 +93,11 @@ def offset_at(zone: ZoneInfo, minute: int) -> int:
     return 0 if offset is None else offset // timedelta(minutes=1)
 
 
+def is_summer(zone: ZoneInfo, minute: int) -> bool:
+    """Tell whether a zone's clock shows summer time at a minute: `tm_isdst` of C."""
+    return bool(from_minute(minute).astimezone(zone).dst())
+
+
 def _year(minute: int) -> int:
     return min(max(from_minute(minute).year, _FIRST_YEAR), _LAST_YEAR)
 
