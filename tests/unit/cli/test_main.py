@@ -14,7 +14,9 @@ def run(*words) -> tuple[int, str, str]:
     return done.exit_code, done.stdout, done.stderr
 
 
-@pytest.mark.parametrize("command", ["new", "teams", "render", "validate", "doctor", "sweep", "migrate"])
+@pytest.mark.parametrize(
+    "command", ["new", "diff", "bump", "teams", "render", "validate", "doctor", "sweep", "migrate"]
+)
 def test_every_command_is_listed_and_explains_itself(command):
     assert f"  {command} " in run("--help")[1]
     code, out, _ = run(command, "-h")

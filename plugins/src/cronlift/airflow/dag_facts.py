@@ -4,7 +4,8 @@ import logging
 import re
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,12 +25,30 @@ from cronlift.facts.model import DagFacts, FileFacts, Finding
 if TYPE_CHECKING:
     from airflow.timetables.base import Timetable
 
+MOST_RUNS = 1500
+"""A day of a DAG that runs each minute."""
+
 _FRAME = re.compile(r'^\s*File "(?P<file>.+?)", line (?P<line>\d+)', re.MULTILINE)
 _PLACE = re.compile(r"^(?P<file>[^:\s]+)(?::(?P<line>\d+))?(?:: .*)?$")
 _TASK_PLACE = re.compile(r"^(?P<file>/[^:\n]+):(?P<line>\d+): (?P<rest>.+)$", re.DOTALL)
 
 
-def read_file(file: Path, team: str, folder: Path, root: Path, at: datetime, runs: int) -> FileFacts:
+@dataclass(frozen=True)
+class Span:
+    """Which of the next runs are told.
+
+    Args:
+        at: From when on, aware; also the logical date of pretended runs.
+        runs: So many, at least.
+        all_for: All of them for so long.
+    """
+
+    at: datetime
+    runs: int
+    all_for: timedelta = timedelta()
+
+
+def read_file(file: Path, team: str, folder: Path, root: Path, span: Span) -> FileFacts:
     """Import a DAG file and tell what is in it.
 
     Args:
@@ -37,8 +56,7 @@ def read_file(file: Path, team: str, folder: Path, root: Path, at: datetime, run
         team: Name of its bundle.
         folder: The bundle's folder, the only one of the repository that the file can import from.
         root: What paths are told from.
-        at: From when on the next runs are told, aware; also the logical date of pretended runs.
-        runs: How many of them.
+        span: Which of the next runs are told.
     """
     witness, advice = Witness(folder, file), _Advice()
     logging.getLogger("cronlift").addHandler(advice)
@@ -55,7 +73,7 @@ def read_file(file: Path, team: str, folder: Path, root: Path, at: datetime, run
     dags = []
     for dag in sorted(bag.dags.values(), key=lambda each: str(each.dag_id)):
         try:
-            dags.append(_facts_of_dag(dag, team, root, witness.construction(dag), at, runs, place, findings))
+            dags.append(_facts_of_dag(dag, team, root, witness.construction(dag), span, place, findings))
         except Exception as error:  # what Airflow cannot serialize is an import error there too
             line = witness.construction(dag).line
             findings.append(place.here(f"DAG {dag.dag_id} cannot be stored: {_words(error)}", line=line))
@@ -191,15 +209,14 @@ def _facts_of_dag(
     team: str,
     root: Path,
     made: Construction,
-    at: datetime,
-    runs: int,
+    span: Span,
     place: _Place,
     findings: list[Finding],
 ) -> DagFacts:
     serialized = LazyDeserializedDAG(data=DagSerialization.to_dict(dag))
     timetable = _core_timetable(dag)
     try:
-        next_runs = _next_runs(timetable, dag, at, runs)
+        next_runs = _next_runs(timetable, dag, span)
     except Exception as error:
         next_runs = ()
         text = f"the schedule of DAG {dag.dag_id} cannot tell its next run: {_words(error)}"
@@ -223,7 +240,9 @@ def _facts_of_dag(
         start_date=dag.start_date.isoformat() if dag.start_date else None,
         end_date=dag.end_date.isoformat() if dag.end_date else None,
         hash=serialized.hash,
-        tasks=tuple(facts_of_task(each, root, at) for each in sorted(dag.tasks, key=lambda task: str(task.task_id))),
+        tasks=tuple(
+            facts_of_task(each, root, span.at) for each in sorted(dag.tasks, key=lambda task: str(task.task_id))
+        ),
     )
 
 
@@ -241,24 +260,24 @@ def _zone(timetable: Any) -> str:
     return str(getattr(zone, "key", None) or getattr(zone, "name", None) or zone or "")
 
 
-def _next_runs(timetable: "Timetable", dag: Any, at: datetime, runs: int) -> tuple[str, ...]:
+def _next_runs(timetable: "Timetable", dag: Any, span: Span) -> tuple[str, ...]:
     """Step through the timetable as the scheduler does, from a run that was due right before the moment."""
     if not timetable.can_be_scheduled or not timetable.periodic or timetable.active_runs_limit is not None:
         return ()  # "@continuous" is among the last: it runs whenever it can
-    moment = coerce_datetime(at)
+    moment = coerce_datetime(span.at)
     begins_later = dag.start_date is not None and dag.start_date > moment
     earliest = coerce_datetime(dag.start_date) if begins_later else moment
     restriction = TimeRestriction(earliest, dag.end_date, catchup=True)
     last = None if begins_later else timetable.infer_manual_data_interval(run_after=moment)
-    found: list[str] = []
-    while len(found) < runs:
+    found: list[datetime] = []
+    while len(found) < span.runs or (found and len(found) < MOST_RUNS and found[-1] < span.at + span.all_for):
         info = timetable.next_dagrun_info(last_automated_data_interval=last, restriction=restriction)
         if info is None:
             break
         last = info.data_interval
         if info.run_after > moment:
-            found.append(info.run_after.astimezone(UTC).isoformat())
-    return tuple(found)
+            found.append(info.run_after.astimezone(UTC))
+    return tuple(each.isoformat() for each in found)
 
 
 def _words(error: BaseException) -> str:

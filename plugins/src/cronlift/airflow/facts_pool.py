@@ -54,6 +54,7 @@ def load_facts(
     *,
     at: datetime | None = None,
     runs: int = 5,
+    hours: float = 0,
     images: Mapping[str, str] | None = None,
     files: Collection[Path] | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -65,7 +66,8 @@ def load_facts(
         root: What paths are told from, the repository's root.
         bundles: The folders.
         at: From when on the next runs are told, aware; now by default.
-        runs: How many.
+        runs: How many, at least.
+        hours: For how long from then on all of them are told.
         images: The deployment's job images by name; None where they are not known, and then any name will do.
         files: Only these of the bundles' DAG files, absolute; None for all.
         progress: Called with the numbers of files done and of all.
@@ -89,19 +91,19 @@ def load_facts(
             if files is not None:
                 wanted = {each.resolve() for each in files}
                 jobs = [each for each in jobs if each.file.resolve() in wanted]
-            found = _share(processes, jobs, _asker(root, at, runs), progress)
+            found = _share(processes, jobs, _asker(root, at, runs, hours), progress)
         finally:
             for each in processes:
                 each.close()
     return sorted(found, key=lambda facts: facts.path)
 
 
-def _asker(root: Path, at: datetime, runs: int) -> Callable[["_Worker", Job], FileFacts]:
+def _asker(root: Path, at: datetime, runs: int, hours: float) -> Callable[["_Worker", Job], FileFacts]:
     def ask(worker: _Worker, job: Job) -> FileFacts:
         answer = worker.ask(
             {
                 **{"file": str(job.file), "team": job.bundle.name, "folder": str(job.bundle.folder)},
-                **{"root": str(root), "at": at.isoformat(), "runs": runs},
+                **{"root": str(root), "at": at.isoformat(), "runs": runs, "hours": hours},
             }
         )
         if "value" in answer:

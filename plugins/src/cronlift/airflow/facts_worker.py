@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,8 @@ def _answer(request: dict[str, Any]) -> Any:
     if request["file"] is None:
         return [str(each) for each in dag_facts.list_files(folder)]
     root, at = Path(request["root"]), datetime.fromisoformat(request["at"])
-    found = dag_facts.read_file(Path(request["file"]), request["team"], folder, root, at, request["runs"])
+    span = dag_facts.Span(at, request["runs"], timedelta(hours=request["hours"]))
+    found = dag_facts.read_file(Path(request["file"]), request["team"], folder, root, span)
     return found.to_json()
 
 

@@ -10,7 +10,7 @@ import click
 
 _COMMANDS = (
     *("import", "fires", "prove", "replay", "cutover", "compare"),
-    *("new", "bump", "teams"),
+    *("new", "diff", "bump", "teams"),
     *("render", "validate", "doctor", "sweep", "migrate"),
 )
 

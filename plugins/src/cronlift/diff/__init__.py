@@ -1,0 +1,1 @@
+"""Pure: what a change does to DAGs, tasks, schedules, images, resources and owners, and how it is shown."""
