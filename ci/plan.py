@@ -33,6 +33,7 @@ RULES: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (("teams.yaml",), (DAG_TESTS, CHART, UNIT, DAGS, ENVIRONMENTS, LIVE)),
     (("plugins/*",), (UNIT, DAG_TESTS, CHART, TYPES, IMPORTS, DAGS, LIVE)),
     (("charts/*",), (CHART, UNIT, ENVIRONMENTS, LIVE)),
+    (("charts/environments/*",), (DAGS,)),  # which images the DAGs' Jobs run
     (("images/*",), (UNIT, CI, LIVE)),
     (("examples/*",), (DAG_TESTS, CHART)),
     (("inventory/*",), (UNIT,)),
@@ -47,6 +48,7 @@ RULES: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (("docs/import-a-crontab.md", "docs/cutover.md", "docs/migration.md", "docs/new-code.md"), (UNIT,)),
     (("docs/job-operator.md", "docs/migration.md"), (DAG_TESTS,)),
     (("docs/rbac.md", "docs/chart-figures.md"), (CHART,)),
+    (("docs/new-app.md", "docs/new-dag.md"), (LIVE,)),
     (("docs/*", "*.md", "LICENSE", ".editorconfig", ".gitattributes", ".gitignore"), ()),
 )
 """Patterns of files, `*` crossing folders, and what they need; a file that matches several needs all of it."""

@@ -61,7 +61,7 @@ def main() -> None:
     dag_diff, chart_diffs = "", {}
     if found.dag_diff:
         with Stage("Compare the DAGs"):
-            dag_diff = run(Path(sys.executable).parent / "cronlift", "diff", f"--base={base}", cwd=ROOT)
+            dag_diff = run(Path(sys.executable).parent / "cronlift", "diff", "--markdown", f"--base={base}", cwd=ROOT)
     for name in found.environments:
         with Stage(f"Compare environment {name}"):
             chart_diffs[name] = environment.diff(name, base)
