@@ -7,11 +7,13 @@ CLUSTER ?= auto#         auto | kind | embedded
 DAG ?=#                  make run DAG=demo__import_rates
 INSTALL ?= 1#            0: only print the distribution packages that are missing
 IMAGES ?=#               images for make images and make push; all of this repo by default
+REF ?=#                  branch of make preview
+TTL ?= 24h#              how long a preview lives: 90m, 24h, 3d
 REGISTRY ?=#             make push REGISTRY=ghcr.io/acme/cronlift
 SCAN ?=#                 scanner of images: SCAN='grype sbom:{sbom} --fail-on high'
 VERSION ?=#              v1.2.3, of make chart-package and make release
 YES ?=#                  1: really do what make reset announces
-ENV ?=#                  local | staging | production, for render, diff and deploy
+ENV ?=#                  local | staging | production, for render, diff, deploy and previews
 BASE ?= origin/main#     what make diff and make plan compare with
 CONTEXT ?=#              kubeconfig context of make deploy; without it, the one named as ENV
 TEAM ?=#                 make new-team, new-dag: its name
@@ -22,6 +24,7 @@ IMAGE ?=#                make bump: a name of jobImages, or a repository in full
 TAG ?=#                  make bump: tag or digest
 ARGS ?=#                 further words for the step (make test ARGS="-k browser")
 export CLUSTER INSTALL YES SCAN
+export REF TTL ENV CONTEXT
 export PYTHONUTF8 := 1
 
 step := .venv/bin/python -m ci
@@ -77,6 +80,17 @@ images: .venv ## Build the images that are new, run each, list its packages, sca
 
 push: .venv ## Push to a registry what it has not yet, under the tag of its content (REGISTRY=, IMAGES=, SCAN=).
 	@$(step).image_release push $(IMAGES) --registry='$(REGISTRY)' $(ARGS)
+
+##@ Preview
+.PHONY: preview preview-down previews
+preview: .venv ## Show a branch's DAGs in an Airflow of its own that runs nothing (REF=my-branch, TTL=24h, ENV=).
+	@$(step).preview up
+
+preview-down: .venv ## Remove a preview at once (REF=my-branch, ENV=).
+	@$(step).preview down
+
+previews: .venv ## List the previews and when they go (ENV=).
+	@$(step).preview list
 
 ##@ End
 .PHONY: down reset

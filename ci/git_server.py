@@ -2,7 +2,7 @@
 
 A repository of its own under the state folder takes a snapshot of the working tree at every edit (what .gitignore names
 stays out) and `git daemon` serves it, so that local edits take the way that production commits take. The user's own
-repository is never written to.
+repository is never written to; its branches are served beside, for previews.
 """
 
 import argparse
@@ -20,6 +20,10 @@ from ci.stages import exit_with_words
 
 PORT = 9418
 NAME = "worktree.git"
+BRANCHES = "branches.git"
+"""The user's own repository, of which only branches are served: what `make preview` shows."""
+
+ONLY_BRANCHES = ("-c", "transfer.hideRefs=refs", "-c", "transfer.hideRefs=!refs/heads")
 AUTHOR = "cronlift local <local@cronlift.invalid>"
 QUIET_MILLISECONDS = 200
 """An editor writes a file in several steps: take the snapshot when it has been quiet for so long."""
@@ -103,8 +107,9 @@ def serve(address: str) -> None:
     base = STATE / "git"
     snapshots = Snapshots(ROOT, base / NAME)
     snapshots.take()
+    link_branches(ROOT, base / BRANCHES)
     daemon = subprocess.Popen(
-        ["git", "daemon", f"--listen={address}", f"--port={PORT}", f"--base-path={base}", "--reuseaddr",
+        ["git", *ONLY_BRANCHES, "daemon", f"--listen={address}", f"--port={PORT}", f"--base-path={base}", "--reuseaddr",
          "--export-all", "--max-connections=32", "--timeout=60", str(base)],
         stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
@@ -122,6 +127,13 @@ def serve(address: str) -> None:
     finally:
         daemon.terminate()
         daemon.wait()
+
+
+def link_branches(tree: Path, link: Path) -> None:
+    """Have a link lead to the repository of a checkout, which may be one of several worktrees."""
+    common = run("git", "rev-parse", "--path-format=absolute", "--git-common-dir", cwd=tree).strip()
+    link.unlink(missing_ok=True)
+    link.symlink_to(common)
 
 
 def _edits() -> Iterator[bool]:
