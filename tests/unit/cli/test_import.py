@@ -306,8 +306,9 @@ def test_wrong_usage_is_said(repo, tab, words, code, message):
 def test_files_that_cannot_be_read_are_all_named_and_nothing_is_written(repo, tab, tmp_path):
     (tmp_path / "zip").write_bytes(b"PK\x03\x04")
     (tmp_path / "utf16").write_bytes("1 1 * * * /a\n".encode("utf-16"))
-    code, _, err = load(tab, tmp_path / "zip", tmp_path / "none")
+    code, _, err = load(tab, tmp_path / "zip", tmp_path / "none", tmp_path / "utf16")
     assert code == 1
+    assert "utf16:1: The file is UTF-16" in err
     assert "zip archive" in err
     assert "There is no such file" in err
     code, _, err = load(tab, tmp_path / "utf16")

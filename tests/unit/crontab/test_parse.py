@@ -74,6 +74,7 @@ def test_jobs_see_only_the_settings_above_them() -> None:
         ("A=~/x", "expands nothing"),
         ("A=b # c", "comment"),
         ("LOGNAME=joe", "overrides"),
+        ("!serial=true,b(0)", "fcron"),
         ("TZ=Europe/Paris", "never moves"),
         ("CRON_TZ=Europe/Paris", "does not know CRON_TZ"),
     ],
@@ -570,7 +571,7 @@ def test_n_before_the_command_is_cronies() -> None:
         pytest.param("* * * * * x\n".encode("utf-16-le"), "tab:1", "iconv -f UTF-16", id="UTF-16 without a mark"),
         pytest.param(b"a=b\n* * * * * x\0y\n", "tab:2", "NUL byte", id="NUL"),
         pytest.param(b"\x7fELF\x02\x01\x01\n\x05\x06", "tab:1", "0x02", id="binary"),
-        pytest.param(b"# x\n" * 2_500_000, "tab:", "10,000,000 bytes", id="10 MB"),
+        pytest.param(b"# x\n" * 2_500_000, "tab:1", "more than 4,194,304 bytes", id="10 MB"),
     ],
 )
 def test_what_is_no_text_is_refused_with_its_place_and_the_cure(content: bytes, place: str, word: str) -> None:

@@ -37,6 +37,7 @@ def judged(text, decision=None, **more):
         ("@reboot /opt/a.sh\n", "needs-decision", "@reboot starts with the machine"),
         ("0 3 * * * /opt/a.sh &\n", "needs-decision", "leaves a process behind"),
         ("0 3 * * * systemctl restart x\n", "host-only", "systemctl"),
+        ("0 3 * * * /opt/a.sh &> /dev/null\n", "needs-decision", "sh is dash here, not bash: at `&>`"),
         ("0 3 * * * /opt/a.sh > /srv/data.csv\n", "needs-decision", "would be gone when its Pod ends"),
         ("0 3 * * * /opt/a.sh > /tmp/data.csv\n", "exact", ""),
         ("0 3 * * * /opt/a.sh > /dev/null 2>&1\n", "exact", ""),

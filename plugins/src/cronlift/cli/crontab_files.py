@@ -7,7 +7,7 @@ import os
 import stat
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
@@ -17,7 +17,7 @@ from cronlift.cli.found_file import FoundFile
 from cronlift.crontab.host_facts import HostFacts, read_facts
 from cronlift.crontab.model import Source
 from cronlift.crontab.places import host_path, is_fact, place_of
-from cronlift.crontab.text import SIZE_LIMIT_BYTES
+from cronlift.crontab.text import SIZE_LIMIT_BYTES, check_text
 from cronlift.errors import CrontabError, CrontabFileError
 
 STDIN = "-"
@@ -67,7 +67,7 @@ def read_inputs(paths: Sequence[str], stdin: BinaryIO | None = None) -> Inputs:
         except OSError as error:
             faults.append(_unreadable(path, error))
     if faults:
-        raise CrontabError.all_of(faults)
+        raise CrontabError.all_of([*faults, *_text_faults(found)])
     inputs = _sort_out(found)
     if not inputs.sources:
         raise CrontabFileError(
@@ -77,6 +77,16 @@ def read_inputs(paths: Sequence[str], stdin: BinaryIO | None = None) -> Inputs:
             "tarball with etc/ and var/spool/cron/.",
         )
     return inputs
+
+
+def _text_faults(found: Iterable[FoundFile]) -> Iterator[CrontabError]:
+    """Yield what is wrong with the files that could be read, so that all faults are told at once."""
+    for each in found:
+        if each.kind in ("user", "system", "cron.d"):
+            try:
+                check_text(Source(each.path, each.content))
+            except CrontabError as error:
+                yield error
 
 
 def _read_stdin(stdin: BinaryIO | None) -> list[FoundFile]:

@@ -41,6 +41,8 @@ def setting_advice(name: str, value: str, flavour: Flavour) -> list[str]:
         found.append(f"A comment cannot follow a value: {name} holds the `#` and what follows.")
     if re.search(r"\s[A-Z][A-Z_]+=", value):
         found.append(f"One line holds one setting: all that follows `{name}=` is its value, the other signs too.")
+    if name.startswith("!"):
+        found.append(f"A line that begins with `!` sets an option of fcron; cron takes {name} for a mere variable.")
     if name == "LOGNAME":
         found.append("LOGNAME cannot be set: the daemon overrides it with the user's name.")
     if name == "USER" and flavour is Flavour.CRONIE:

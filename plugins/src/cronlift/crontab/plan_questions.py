@@ -87,8 +87,9 @@ def questions_of(
         cure = f"{ACTIONS_HINT}import (at that time), manual, host, drop."
         yield f"{host.proposal} Proposed is `{line.schedule}`.", cure
     if facts.background and not accepted and choice.verdict is not Verdict.NEEDS_DECISION:
+        misread = [each for each in facts.bashisms if "`&>" in each]
         yield (
-            " ".join(facts.background),
+            " ".join(misread or facts.background),
             f"Correct the line and import again; or {ACTIONS_HINT.lower()}import, host, drop.",
         )
     if facts.switches and not facts.host_only and not accepted:

@@ -29,7 +29,7 @@ def split_lines(source: Source) -> tuple[list[str], bool]:
     Raises:
         CrontabFileError: The file is too large, is UTF-16, or is no text; names the line.
     """
-    _check_text(source)
+    check_text(source)
     if not source.content:
         return [], True
     lines = source.content.decode("utf-8", "surrogateescape").split("\n")
@@ -37,22 +37,17 @@ def split_lines(source: Source) -> tuple[list[str], bool]:
     return (lines[:-1] if ended else lines), ended
 
 
-def printable(text: str) -> str:
-    r"""Return the text for people and for UTF-8 files: bytes that are no UTF-8 are written as `\xNN`."""
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+def check_text(source: Source) -> None:
+    """Refuse what is no text.
 
-
-def byte_length(text: str) -> int:
-    """Return how many bytes the text had in the file."""
-    return len(text.encode("utf-8", "surrogateescape"))
-
-
-def _check_text(source: Source) -> None:
+    Raises:
+        CrontabFileError: See `split_lines`.
+    """
     content = source.content
     if len(content) > SIZE_LIMIT_BYTES:
         raise CrontabFileError(
-            f"{len(content):,} bytes are too many for a crontab; the limit is {SIZE_LIMIT_BYTES:,}",
-            where=source.path,
+            f"The file has more than {SIZE_LIMIT_BYTES:,} bytes, which is too much for a crontab",
+            where=f"{source.path}:1",
             cure="Hand over the crontab itself, for example the output of `crontab -l`.",
         )
     if content.startswith(_UTF16_MARKS) or _is_utf16_without_mark(content):
@@ -73,6 +68,16 @@ def _check_text(source: Source) -> None:
             where=f"{source.path}:{_line_of(content, found.start())}",
             cure="Export it again with `crontab -l`, or remove the character.",
         )
+
+
+def printable(text: str) -> str:
+    r"""Return the text for people and for UTF-8 files: bytes that are no UTF-8 are written as `\xNN`."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def byte_length(text: str) -> int:
+    """Return how many bytes the text had in the file."""
+    return len(text.encode("utf-8", "surrogateescape"))
 
 
 def _is_utf16_without_mark(content: bytes) -> bool:
