@@ -18,7 +18,9 @@ SHAPES = (
 MOST_MIB = 1.0
 """The benchmark's goal of 0.3 is missed (docs/benchmark.md); this is what no change may make worse."""
 
-MOST_END_SECONDS = 5
+MOST_DETECTION_SECONDS = 5
+"""From the Job's end to its trigger's word of it; what Airflow takes to store the task's end is in the page."""
+
 MOST_MORE_REQUESTS_PER_MINUTE = 10
 """Between the least and the most Jobs at once: a watch may be begun anew just then, a sweeper may run."""
 
@@ -33,6 +35,7 @@ def test_jobs_at_once_through_airflow(
     figures.setdefault("airflow", []).append(found)
     assert found["tasks"] == found["jobs_made"] == shape.at_once
     assert found["failed"] == 0
+    assert found["tasks_heard"] == shape.at_once
     assert found["triggerer_restarts"] == 0
     assert [step["still_running"] for step in found["steps"]] == [step["running"] for step in found["steps"]]
     if LONG:
@@ -40,4 +43,4 @@ def test_jobs_at_once_through_airflow(
         if last["requests_per_minute"] is not None:
             assert last["requests_per_minute"] <= first["requests_per_minute"] + MOST_MORE_REQUESTS_PER_MINUTE
         assert found["mib_per_task"] <= MOST_MIB
-        assert found["task_end_seconds"]["p99"] <= MOST_END_SECONDS
+        assert found["detection_seconds"]["p99"] <= MOST_DETECTION_SECONDS

@@ -48,6 +48,10 @@ with DAG("{dag_id}", schedule=None, catchup=False, max_active_tasks=2000, max_ac
 '''
 
 PAGE = 100
+LOGS_FOLDER = "/opt/airflow/logs"
+SUCCEEDED = r'"event":"Job [^"]+ succeeded"'
+"""What a trigger writes as soon as it has heard of the end, logs being off."""
+
 SPARE_CAPACITY = 1.2
 QUIET_SECONDS = 20
 
@@ -193,7 +197,7 @@ def measure(airflow: Airflow, shape: Shape, say: Say) -> dict[str, Any]:
             steps[-1] |= _stand(ground, shape, say)
         ended = _end(ground, shape, say)
         tasks = ground.dag.all_tasks()
-        ends = _ends(tasks, ground)
+        ends, heard = _ends(tasks, ground), _heard(ground)
         restarts = _restarts() - restarts_before  # tests of faults may have killed it
     most = steps[-1]
     return {
@@ -205,6 +209,8 @@ def measure(airflow: Airflow, shape: Shape, say: Say) -> dict[str, Any]:
         "idle_rss_mib": idle_mib,
         "steps": steps,
         "mib_per_task": round((most["rss_mib"] - idle_mib) / most["running"], 3),
+        "tasks_heard": len(heard),
+        "detection_seconds": spread(heard),
         "task_end_seconds": spread(ends),
         **ended,
     }
@@ -288,6 +294,32 @@ def _ends(tasks: list[dict[str, Any]], ground: Ground) -> list[float]:
         if sighting is not None and sighting.ended is not None and task["end_date"]:
             found.append(epoch(task["end_date"]) - sighting.ended)
     return found
+
+
+def _heard(ground: Ground) -> list[float]:
+    """Return the seconds from the arrival of each Job's end, at a watch of the test's own, to its trigger's word of it.
+
+    What comes after is Airflow's: the trigger's event goes to the triggerer, and from there into the database.
+    """
+    ran = by_task(ground.jobs.seen, ground.fakes.seen)
+    found = {}
+    for line in _trigger_lines(ground.dag.dag_id):
+        task = (line["dag_id"], line["run_id"], line["task_id"])
+        sighting = ran.get(task)
+        if sighting is not None and sighting.ended is not None:
+            found[task] = epoch(line["timestamp"]) - sighting.ended
+    return list(found.values())
+
+
+def _trigger_lines(dag_id: str) -> list[dict[str, Any]]:
+    """Return the lines that tell of a Job's success, from the logs of all triggerers."""
+    where = (f"--namespace={release.NAMESPACE}", "--selector=app.kubernetes.io/component=triggerer")
+    script = f"grep -rhE '{SUCCEEDED}' '{LOGS_FOLDER}/dag_id={dag_id}' || true"
+    lines: list[dict[str, Any]] = []
+    for pod in _items("pods", *where):
+        words = (pod["metadata"]["name"], f"--namespace={release.NAMESPACE}", "--container=triggerer")
+        lines += [json.loads(line) for line in kubectl("exec", *words, "--", "sh", "-c", script).splitlines()]
+    return lines
 
 
 def _running(ground: Ground) -> int:

@@ -64,7 +64,7 @@ def test_operator_adds_only_light_modules_to_airflows_own(loaded):
     }  # fmt: skip
     assert {name for name in added if name.startswith("cronlift.")} <= {
         "cronlift.airflow", "cronlift.airflow.arguments", "cronlift.airflow.operator", "cronlift.airflow.outcome",
-        "cronlift.airflow.worker", "cronlift.errors",
+        "cronlift.airflow.trigger_arguments", "cronlift.airflow.worker", "cronlift.errors",
     }  # fmt: skip
     assert not added & {"jinja2", "yaml"}
 

@@ -10,6 +10,7 @@ from airflow.serialization.serialized_objects import DagSerialization
 
 from cronlift import KubernetesJobOperator
 from cronlift.airflow.trigger import JobTrigger
+from cronlift.airflow.trigger_arguments import DEFAULTS
 from cronlift.errors import JobError, JobFailedError, OperatorArgumentError
 from tests.unit.airflow.conftest import MANIFEST
 
@@ -26,7 +27,7 @@ def serialized(bag, dag_id: str = "demo__a"):
 
 def trigger_kwargs(task) -> dict:
     """Decode the arguments as the scheduler stores and the triggerer reads them."""
-    return smart_decode_trigger_kwargs(task.start_trigger_args.trigger_kwargs)
+    return DEFAULTS | smart_decode_trigger_kwargs(task.start_trigger_args.trigger_kwargs)
 
 
 def test_task_starts_in_the_triggerer_with_its_sources(parse):
@@ -105,7 +106,7 @@ def test_worker_is_used_only_where_airflow_needs_one(parse, argument, starts_in_
     """)
     task = task_of(bag)
     assert task.start_from_trigger is starts_in_triggerer
-    assert task._trigger_kwargs(None)["finish"] == finish
+    assert (DEFAULTS | task._trigger_kwargs(None))["finish"] == finish
 
 
 def test_value_from_another_task_makes_a_worker_start_and_an_edge(parse):

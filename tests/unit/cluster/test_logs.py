@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from cronlift.cluster import container_log
 from cronlift.cluster.container_log import log_lines
 from cronlift.cluster.logs import JobLogs
 from cronlift.job.loglines import LINE_LIMIT_CHARACTERS, Capped
@@ -127,6 +128,35 @@ async def test_stream_that_ends_while_its_container_runs_is_opened_again(api, ma
     pods.end()
     await logs.drain()
     assert read == ["before", "after"]
+
+
+async def test_late_news_of_a_containers_end_costs_no_second_stream(api, client, read):
+    """On a busy node the news comes seconds after the stream's end; each stream is a request (300 tasks made 900)."""
+    pods = Pods("p")
+    logs = JobLogs(client, "team-demo", pods, Capped(lambda _moment, text: read.append(text)), pause_seconds=0.01)
+    logs.follow()
+    api.say("p", "main", "a")
+    api.end_output("p", "main")
+    await until(lambda: read == ["a"])
+    await asyncio.sleep(0.1)
+    pods.end()
+    logs.follow()
+    await until(lambda: all(each.done() for each in logs._readers.values()))
+    await logs.drain()
+    assert (read, api.calls["get logs"]) == (["a"], 1)
+
+
+async def test_news_that_never_comes_holds_up_no_ended_job(api, client, read, monkeypatch):
+    monkeypatch.setattr(container_log, "LAST_SETTLE_SECONDS", 0.05)
+    pods = Pods("p")
+    logs = JobLogs(client, "team-demo", pods, Capped(lambda _moment, text: read.append(text)), pause_seconds=0.01)
+    logs.follow()
+    api.say("p", "main", "a")
+    api.end_output("p", "main")
+    await until(lambda: read == ["a"])
+    async with asyncio.timeout(3):
+        await logs.drain(0.5)
+    assert api.calls["get logs"] > 1
 
 
 async def test_single_container_needs_no_prefix(api, make, read):

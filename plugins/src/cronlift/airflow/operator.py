@@ -11,6 +11,7 @@ from airflow.sdk.bases.operator import BaseOperator
 
 from cronlift.airflow.arguments import check_arguments, check_values
 from cronlift.airflow.outcome import JobEvent
+from cronlift.airflow.trigger_arguments import without_defaults
 from cronlift.airflow.worker import finish_of, reasons_to_start_in_worker
 from cronlift.errors import JobFailedError
 
@@ -184,7 +185,7 @@ class KubernetesJobOperator(BaseOperator):
         return [Path(dag.folder), *(Path(each) for each in ([more] if isinstance(more, str) else more))]
 
     def _trigger_kwargs(self, sources: "Sources | None") -> dict[str, Any]:
-        return {
+        arguments = {
             "entry": sources.entry if sources else "",
             "files": sources.files if sources else {},
             "document": sources.document if sources else None,
@@ -203,6 +204,7 @@ class KubernetesJobOperator(BaseOperator):
             "execution_timeout_seconds": _seconds(self.execution_timeout),
             "retries": self.retries or 0,
         }
+        return without_defaults(arguments)
 
     def _trigger_args(self, sources: "Sources | None") -> Any:
         # An instance attribute: Airflow 3.3.2 cannot serialize a property, and a class attribute would make mapped

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TaskFailedEvent, TaskSuccessEvent, TriggerEvent
 
-from cronlift.airflow import settings
+from cronlift.airflow import dag_copy, settings
 from cronlift.airflow.identity import identity_of
 from cronlift.airflow.outcome import FINISH_IN_TRIGGERER, JobEvent
 from cronlift.airflow.task_log import TaskLog
+from cronlift.airflow.trigger_arguments import without_defaults
 from cronlift.errors import CronliftError, JobFailedError
 from cronlift.job.naming import TaskIdentity, selector
+from cronlift.job.sources import texts_in
 
 if TYPE_CHECKING:
     from cronlift.cluster.hub import Hub
@@ -101,11 +103,16 @@ class JobTrigger(BaseTrigger):
             *("result_from", "mapped_over", "logs", "tail_lines", "tail_every_seconds", "log_manifest", "finish"),
             *("execution_timeout_seconds", "retries", "rendered", "identity"),
         )
-        return "cronlift.airflow.trigger.JobTrigger", {name: getattr(self, name) for name in names}
+        arguments = {name: getattr(self, name) for name in names}
+        return "cronlift.airflow.trigger.JobTrigger", without_defaults(arguments)
 
     def render_template_fields(self, context: Any, jinja_env: Any = None) -> None:
         """Keep the context for `run`: Airflow would render on the event loop, where one template can stop them all."""
         self._context = context
+        templates = (*self.files.values(), *texts_in(self.document), *texts_in(self.values))
+        # Without a trigger id this is `dag.test()`, whose DAG is the only one.
+        if self.trigger_id is not None and not dag_copy.reaches_other_tasks(templates):
+            dag_copy.take_apart(context.get("task"))
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Run the Job and yield exactly one event, whatever happens.
@@ -160,6 +167,7 @@ class JobTrigger(BaseTrigger):
         if self.log_manifest:
             await asyncio.to_thread(self._write_manifest, objects)
         hub: Hub = hub_module.hub(_make_hub)
+        hub.memory.note_start()
         client = await hub.client(team.launcher, self.cluster)
         watch = hub.watch(client, team.namespace, selector(identity.deployment), self.cluster)
         self._life = life_module.JobLife(
@@ -230,17 +238,9 @@ class JobTrigger(BaseTrigger):
             )
 
     def _forget_dag(self) -> None:
-        """Empty the context, and with it drop the copy of the whole DAG that Airflow gives to each waiting trigger.
-
-        The triggerer's own coroutine holds the same mapping until the trigger ends (3.3.2), so dropping our reference
-        alone would free nothing: 0.26 MiB for each waiting task of a DAG of 100.
-        """
         if self._context is not None:
-            self._context.clear()
+            dag_copy.forget(self._context, self.task_instance)
             self._context = None
-        for name in ("task", "_ti_context_from_server"):
-            if name in getattr(self.task_instance, "__dict__", {}):
-                self.task_instance.__dict__[name] = None
 
     def _deadline(self) -> datetime | None:
         if self.timeout_after is None:

@@ -14,8 +14,11 @@ from cronlift.cluster.client import Json
 from cronlift.cluster.patience import asked_pause
 from cronlift.job.loglines import Line, Resume, parse_line
 
-# After a stream ended, how long to wait for the news that its container did.
-SETTLE_SECONDS = 3.0
+# After a stream ended, how long to wait for the news that its container did. It nearly always did, and on a busy node
+# the news takes seconds; a second stream for each task would be the price of less patience.
+SETTLE_SECONDS = 20.0
+# The same once the Job has ended, so that a task does not wait for news that never comes.
+LAST_SETTLE_SECONDS = 3.0
 REOPEN_PAUSE_SECONDS = 1.0
 # The pause grows with each failure up to so many times the first one; less once the container has ended.
 LONGEST_PAUSE, LONGEST_LAST_PAUSE = 10, 5
@@ -116,6 +119,7 @@ class ContainerLog:
         self._unended: Line | None = None
         self._remarked = ""
         self._silence: asyncio.Timeout | None = None
+        self._news = asyncio.Event()
         self._is_hurried = False
 
     async def read(self) -> None:
@@ -152,7 +156,13 @@ class ContainerLog:
     def hurry(self) -> None:
         """Doubt streams that are silent from now on: the Job has ended, and a connection may be dead without a word."""
         self._is_hurried = True
+        self._settle_seconds = min(self._settle_seconds, LAST_SETTLE_SECONDS)
         self._hear()
+        self.notify()
+
+    def notify(self) -> None:
+        """Look at the container again: its Pod has changed."""
+        self._news.set()
 
     async def _read_once(self, start: Start) -> None:
         """Follow one connection to its end."""
@@ -208,15 +218,20 @@ class ContainerLog:
 
     async def _ended_with_its_container(self) -> bool:
         """Tell an end from a cut: after an end, the news of the container's end follows within moments."""
-        stream_ended = datetime.now(UTC)
-        for _ in range(10):
+        stream_ended, began = datetime.now(UTC), asyncio.get_running_loop().time()
+        while True:
             start = self._look()
             if start.gone:
                 return True
             if start.ended_at is not None:
                 return self._opened == 1 and stream_ended >= start.ended_at
-            await asyncio.sleep(self._settle_seconds / 10)
-        return False
+            left = began + self._settle_seconds - asyncio.get_running_loop().time()
+            if left <= 0:
+                return False
+            self._news.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._news.wait()
 
     async def _recover(self, error: errors.ClusterError) -> None:
         if isinstance(error, errors.UnauthorizedError):

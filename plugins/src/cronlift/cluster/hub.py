@@ -12,6 +12,7 @@ import aiohttp
 
 from cronlift.cluster.client import CALLS_AT_ONCE, KubernetesClient
 from cronlift.cluster.config import ClusterConfig, load_config
+from cronlift.cluster.memory import BurstMemory
 from cronlift.cluster.metrics import Metrics, NullMetrics
 from cronlift.cluster.watch import SharedWatch
 from cronlift.errors import ClusterConfigError
@@ -31,6 +32,9 @@ class Hub:
         config: The own cluster and our credentials; None to find them at first use.
         metrics: Where measurements go; None for nowhere.
         configs: Other clusters by name: each is called once, in a thread, when it is first asked for.
+
+    Attributes:
+        memory: Takes note of each start.
     """
 
     def __init__(
@@ -40,6 +44,7 @@ class Hub:
         configs: Mapping[str, Callable[[], ClusterConfig]] | None = None,
     ) -> None:
         self.metrics = metrics or NullMetrics()
+        self.memory = BurstMemory()
         self._loaders: dict[str | None, Callable[[], ClusterConfig]] = {None: load_config}
         self._loaders.update(configs or {})
         self._configs: dict[str | None, ClusterConfig] = {None: config} if config is not None else {}
@@ -91,6 +96,7 @@ class Hub:
 
     async def close(self) -> None:
         """Stop every watch and close every connection."""
+        self.memory.cancel()
         watches, self._watches = list(self._watches.values()), {}
         for watch in watches:
             await watch.close()

@@ -25,6 +25,8 @@ from cronlift.job.result import RESULT_LIMIT_CHARACTERS, MarkedLines
 
 # After the Job has ended, how long its last lines may take.
 DRAIN_SECONDS = 120.0
+# Meanwhile, how often to look for news of its Pods, which have mostly come before.
+LOOK_SECONDS = 0.5
 
 
 class PodSource(Protocol):
@@ -73,6 +75,8 @@ class JobLogs:
 
     def follow(self) -> None:
         """Start a reader for each container that has started and has none yet; call it at every change."""
+        for log in self._reading:
+            log.notify()
         for pod in self._source.pods:
             for container, status in container_statuses(pod):
                 identity = status.get("containerID")
@@ -95,11 +99,20 @@ class JobLogs:
             await asyncio.sleep(0)  # let those begin that were just made
             for log in self._reading:
                 log.hurry()
-            _, late = await asyncio.wait(self._readers.values(), timeout=seconds)
-            if late:
+            if not await self._have_ended(seconds):
                 self._say(f"... the log was not complete after {seconds:.0f} s; see the Pod")
         await self.stop()
         self._output.finish()
+
+    async def _have_ended(self, seconds: float) -> bool:
+        """Wait for all readers, passing on what becomes known of their Pods; tell whether they ended in time."""
+        loop, reading = asyncio.get_running_loop(), set(self._readers.values())
+        end = loop.time() + seconds
+        while reading and (left := end - loop.time()) > 0:
+            _, reading = await asyncio.wait(reading, timeout=min(left, LOOK_SECONDS))
+            for log in self._reading:
+                log.notify()
+        return not reading
 
     async def stop(self) -> None:
         """Stop reading."""
