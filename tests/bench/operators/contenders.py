@@ -9,6 +9,9 @@ MARK = "cronlift.dev/benchmark"
 
 OURS, STOCK_JOB, STOCK_POD, PLAIN = "ours", "stock_job", "stock_pod", "plain"
 
+IDLE = "idle"
+"""Tasks whose trigger is Airflow's own and waits for a moment far away: what a deferred task costs by itself."""
+
 TITLES = {
     OURS: "cronlift KubernetesJobOperator",
     STOCK_JOB: "stock KubernetesJobOperator, deferrable",
@@ -28,7 +31,7 @@ class BenchDag:
     """One DAG of one contender.
 
     Attributes:
-        contender: `OURS`, `STOCK_JOB` or `STOCK_POD`.
+        contender: `OURS`, `STOCK_JOB`, `STOCK_POD` or `IDLE`.
         tasks: Tasks in it, independent of each other.
         script: What each Job runs.
     """
@@ -108,7 +111,7 @@ def dag_source(dag: BenchDag, team: str, namespace: str, image: str) -> str:
     pod = f"POD = {pformat(pod_template(image, dag.script), sort_dicts=False)}\n\n"
     return _SOURCE.format(
         imports=imports,
-        constants="" if dag.contender == OURS else pod,
+        constants={OURS: "", IDLE: _IDLE_CLASS}.get(dag.contender, pod),
         dag_id=f"{team}__{dag.stem}",
         tasks=dag.tasks,
         operator=call.format(namespace=namespace, manifest=dag.manifest),
@@ -134,7 +137,26 @@ _STOCK_ARGUMENTS = (
     "in_cluster=True"
 )
 
+_IDLE_CLASS = """\
+
+class Idle(BaseOperator):
+    def __init__(self, **more):
+        super().__init__(**more)
+        self.start_from_trigger = True
+        self.start_trigger_args = StartTriggerArgs(
+            trigger_cls="airflow.providers.standard.triggers.temporal.DateTimeTrigger",
+            next_method="execute_complete",
+            trigger_kwargs={"moment": datetime(2100, 1, 1, tzinfo=UTC)},
+        )
+
+"""
+
 _CALLS = {
+    IDLE: (
+        "from datetime import UTC, datetime\n\nfrom airflow.sdk import DAG, BaseOperator\n"
+        "from airflow.triggers.base import StartTriggerArgs",
+        'Idle(task_id=f"task_{{number:03}}")',
+    ),
     OURS: (
         "from airflow.sdk import DAG\nfrom cronlift import KubernetesJobOperator",
         'KubernetesJobOperator(task_id=f"task_{{number:03}}", manifest="{manifest}")',

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from tests.bench.operators.case import Case
 from tests.bench.operators.contenders import OURS, PLAIN, STOCK_JOB, STOCK_POD, BenchDag
 from tests.bench.operators.waiting_memory import DAG as WAITING_DAG
+from tests.bench.operators.waiting_memory import FLOOR_DAG
 
 MEMORY = "memory"
 PEERS = "-peers"
@@ -68,5 +69,5 @@ def dags_of(blocks: Sequence[str]) -> list[BenchDag]:
         BenchDag(case.contender, case.tasks) for block in blocks for case in cases_of(block) if case.contender != PLAIN
     }
     if MEMORY in blocks:
-        wanted.add(WAITING_DAG)
+        wanted |= {WAITING_DAG, FLOOR_DAG}
     return sorted(wanted, key=lambda dag: (dag.tasks, dag.contender))

@@ -5,7 +5,7 @@ from typing import Any
 from ci.errors import UserError
 from ci.paths import ROOT
 from tests.bench.operators import results
-from tests.bench.operators.contenders import OURS, PLAIN, STOCK_JOB, STOCK_POD, TITLES
+from tests.bench.operators.contenders import IDLE, OURS, PLAIN, STOCK_JOB, STOCK_POD, TITLES
 from tests.bench.operators.goals import Cases, goals, of, summary
 from tests.bench.operators.picture import picture
 from tests.bench.operators.plan import PEERS
@@ -122,19 +122,21 @@ def _requests(cases: Cases) -> list[str]:
 
 
 def _memory(cases: Cases) -> list[str]:
-    found = of(cases, "memory", OURS)
-    if not found:
-        return []
-    case = found[-1]
-    before, then = (_list(case[f"triggerer_processes_mib_{when}"]) for when in ("before", "waiting"))
-    return [
-        "",
-        "### Memory of waiting tasks",
-        "",
-        f"Triggerer: {case['triggerer_mib_before']:g} MiB before, {case['triggerer_mib_waiting']:g} MiB with "
-        f"{case['tasks']} running Jobs of one DAG: {case['mib_per_waiting_task']:.2f} MiB a task. Its processes: "
-        f"{before} before, {then} then.",
-    ]
+    lines = []
+    kinds = (
+        (OURS, "Triggerer", "running Jobs of one DAG"),
+        (IDLE, "The same, anew", "tasks that only wait, by Airflow's own trigger"),
+    )
+    for contender, who, waiting in kinds:
+        for case in of(cases, "memory", contender)[-1:]:
+            before, then = (_list(case[f"triggerer_processes_mib_{when}"]) for when in ("before", "waiting"))
+            lines += [
+                "",
+                f"{who}: {case['triggerer_mib_before']:g} MiB before, "
+                f"{case['triggerer_mib_waiting']:g} MiB with {case['tasks']} {waiting}: "
+                f"{case['mib_per_waiting_task']:.2f} MiB a task. Its processes: {before} before, {then} then.",
+            ]
+    return ["", "### Memory of waiting tasks", *lines] if lines else []
 
 
 def _reasons(cases: Cases) -> list[str]:
