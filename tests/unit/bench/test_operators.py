@@ -10,7 +10,17 @@ import pytest
 
 from tests.bench.operators import report
 from tests.bench.operators.audit import count
-from tests.bench.operators.contenders import OURS, PLAIN, STOCK_JOB, STOCK_POD, BenchDag, dag_source, job, pod_template
+from tests.bench.operators.contenders import (
+    IDLE,
+    OURS,
+    PLAIN,
+    STOCK_JOB,
+    STOCK_POD,
+    BenchDag,
+    dag_source,
+    job,
+    pod_template,
+)
 from tests.bench.operators.deployment import failure_words
 from tests.bench.operators.figures import cpu_figures, percentile, plain_figures, request_figures, spread, task_figures
 from tests.bench.operators.goals import goals
@@ -34,6 +44,14 @@ def test_each_contenders_dag_file_is_python_that_names_its_dag_and_one_operator(
     assert f'"bench__e2e_bench_{contender}_5"' in source
     assert sum(name.startswith("Kubernetes") for name in calls) == 1
     assert "range(5)" in source
+
+
+def test_the_floor_is_a_task_that_starts_in_the_triggerer_as_ours_does() -> None:
+    names: dict[str, Any] = {}
+    exec(dag_source(BenchDag(IDLE, 2), "bench", "team-bench", "legacy:1"), names)
+    task = names["Idle"](task_id="x")
+    assert task.start_from_trigger
+    assert task.start_trigger_args.trigger_cls.startswith("airflow.providers.standard.")
 
 
 def test_every_contender_runs_the_same_pod() -> None:
