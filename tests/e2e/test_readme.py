@@ -11,16 +11,9 @@ import pytest
 from ci.airflow_api import Airflow
 from ci.paths import ROOT
 from tests.live.make import PRIVATE
+from tests.live.page import commands
 
 SECTION = "Your first own job, in five minutes"
-
-
-def commands(section: str) -> list[str]:
-    """Return the `sh` blocks of a section of the README, in order."""
-    text = (ROOT / "README.md").read_text()
-    body = re.search(rf"^## {re.escape(section)}\n(.*?)(?=^## )", text, re.MULTILINE | re.DOTALL)
-    assert body, f"README.md has no section {section!r}"
-    return re.findall(r"^```sh\n(.*?)^```$", body[1], re.MULTILINE | re.DOTALL)
 
 
 def run(command: str) -> str:
@@ -41,7 +34,7 @@ def clean_up() -> Iterator[None]:
 
 
 def test_first_own_job_of_the_readme_runs_and_its_output_is_shown(airflow: Airflow, clean_up: None) -> None:
-    write_manifest, write_dag, run_it, remove = commands(SECTION)
+    write_manifest, write_dag, run_it, remove = commands("README.md", SECTION)
     run(write_manifest)
     run(write_dag)
     output = run(run_it)
