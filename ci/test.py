@@ -28,6 +28,7 @@ INTEGRATION_PROGRAMS = {
     "curl": "curl",
     "gnupg": "gpg",
     "postgresql": "pg_lsclusters",
+    "pgbouncer": "/usr/sbin/pgbouncer",
     "procps": "ps",
     "gcc": "gcc",
     "libc6-dev": "/usr/include/stdio.h",

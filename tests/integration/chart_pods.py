@@ -38,7 +38,9 @@ class Pods:
 
     def run(self, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
         """Run a program; `more` are further variables, or parts of the database in capitals."""
-        parts = {key: value for key, value in more.items() if key in ("PASSWORD", "TLS", "CA", "PGBOUNCER", "HOST")}
+        parts = {
+            key: value for key, value in more.items() if key in ("PASSWORD", "TLS", "CA", "PGBOUNCER", "HOST", "PORT")
+        }
         environment = {
             **self.base,
             **self.server.variables(**parts),

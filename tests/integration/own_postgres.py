@@ -65,7 +65,7 @@ def running(folder: Path, name: str = NAME) -> Iterator[Server]:
     for path in (folder, *folder.iterdir()):
         shutil.chown(path, account.pw_uid, account.pw_gid)
     (folder / "server.key").chmod(0o600)
-    data, port = folder / "data", _free_port()
+    data, port = folder / "data", free_port()
     as_postgres = {"user": account.pw_uid, "group": account.pw_gid, "extra_groups": []}
     subprocess.run(
         [programs() / "initdb", "--pgdata", data, "--username=owner", f"--pwfile={folder / 'password'}",
@@ -97,7 +97,14 @@ def _psql(folder: Path, port: int, statement: str) -> None:
     subprocess.run([*words, "-c", statement], check=True, capture_output=True, env={**os.environ, "PGPASSWORD": ""})
 
 
-def _free_port() -> int:
+def can_connect(port: int) -> bool:
+    """Tell whether somebody listens on a port of localhost."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def free_port() -> int:
+    """Return a port of localhost that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
