@@ -4,13 +4,14 @@ import subprocess
 
 import pytest
 
-from ci.kubectl import get
-from ci.paths import KUBECONFIG
+from ci.kubectl import get, kubectl
+from ci.paths import KUBECONFIG, ROOT
 from ci.release import is_rolled_out
 from ci.tools import tool
-from tests.live.fresh_release import NAMESPACE, TEAM, TEAM_NAMESPACE, fresh_release
+from tests.live.fresh_release import NAME, NAMESPACE, TEAM, TEAM_NAMESPACE, fresh_release, install
 from tests.live.waiting import wait_for
 
+SECRET = ("secret", f"{NAME}-secrets", f"--namespace={NAMESPACE}")
 PRIVILEGED = ["run", "privileged", "--image=localhost/none:1", "--restart=Never", "--dry-run=server"]
 
 
@@ -52,3 +53,36 @@ def test_a_canary_job_really_runs_under_the_restricted_standard(fresh):
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"ok team {TEAM}: a Job in {TEAM_NAMESPACE} succeeded" in done.stdout
     assert f"ok team {TEAM}: 1 DAGs, no import errors" in done.stdout
+
+
+def test_an_upgrade_and_a_rollback_are_waited_for_and_replace_every_pod(fresh):
+    first = fresh.uids()
+    chart = str(ROOT / "charts/cronlift")
+    fresh.change("upgrade", chart, "--reset-then-reuse-values", "--set=config.scheduler.scheduler_heartbeat_sec=6")
+    second = fresh.uids()
+    fresh.change("rollback", "1")
+    third = fresh.uids()
+    assert len(first) == len(second) == len(third) == 4
+    assert len(first | second | third) == 12
+
+
+def test_an_uninstalled_release_comes_back_with_its_keys_and_its_database(fresh):
+    sql("INSERT INTO slot_pool (pool, slots, include_deferred) VALUES ('kept', 1, false)")
+    keys = get(*SECRET)["data"]
+    done = fresh.helm("uninstall", NAME, "--wait", "--timeout=5m")
+    assert done.returncode == 0, done.stdout + done.stderr
+    wait_for(lambda: kinds_left() <= {"Secret", "PersistentVolumeClaim"}, "end of all that is not kept", 120)
+    install(fresh.program, fresh.values)
+    assert get(*SECRET)["data"] == keys
+    assert sql("SELECT slots FROM slot_pool WHERE pool = 'kept'") == "1"
+
+
+def kinds_left():
+    """Return the kinds of objects that are in the namespace."""
+    return {thing["kind"] for thing in (get("all,secrets,pvc", f"--namespace={NAMESPACE}") or {"items": []})["items"]}
+
+
+def sql(statement):
+    """Run a statement in the release's own database and return what it prints."""
+    words = ("psql", "--username=airflow", "--no-align", "--tuples-only", f"--command={statement}")
+    return kubectl("exec", f"{NAME}-postgres-0", f"--namespace={NAMESPACE}", "--", *words).strip()

@@ -9,6 +9,7 @@ from ci.airflow_api import Airflow, ApiError
 from ci.pins import pins
 from ci.release import NAME, NAMESPACE
 from tests.live import measurements
+from tests.live.asking import asking_the_login
 from tests.live.chart_release import (
     COMPONENTS,
     all_uids,
@@ -23,10 +24,9 @@ from tests.live.chart_release import (
     upgrade,
     upgraded,
 )
-from tests.live.ledger import Ledger
-from tests.live.many_jobs import ManyJobs, Shape
+from tests.live.load import load
+from tests.live.many_jobs import Shape
 from tests.live.next_image import REVISION, TABLE, load_next_image
-from tests.live.scratch_dag import NAMESPACE as TEAM_NAMESPACE
 from tests.live.undo import Undoing
 from tests.live.waiting import wait_for
 
@@ -57,31 +57,26 @@ def test_running_jobs_survive_an_upgrade_that_replaces_every_pod_and_migrates(ai
     head = sql("SELECT version_num FROM alembic_version")
     newer = load_next_image(head)
     before, pods_before = revision(), all_uids()
-    dag = ManyJobs(airflow).write_shape(JOBS)
     down = f"DROP TABLE IF EXISTS {TABLE}; UPDATE alembic_version SET version_num = '{head}'"
-    try:
-        dag.wait_live()
-        with Undoing(undo_sql(down), rollback_words(before)), Ledger(TEAM_NAMESPACE) as ledger:
-            run_id = dag.start()
-            wait_for(
-                lambda: len([pod for pod in ledger.pods(run_id) if pod.is_running]) == JOBS.tasks, "running Jobs", 240
-            )
+    with load(airflow, JOBS) as jobs, Undoing(undo_sql(down), rollback_words(before)):
+        with asking_the_login() as answers:
             started = time.monotonic()
             upgrade(*image_settings(newer), "config.scheduler.scheduler_heartbeat_sec=6")
             seconds = time.monotonic() - started
-            still = len([pod for pod in ledger.pods(run_id) if pod.is_running])
-            assert pods_before.isdisjoint(all_uids())
-            assert sql("SELECT version_num FROM alembic_version") == REVISION
-            wait_for(lambda: ended(dag, run_id), "end of the run", 900)
-            check_every_task_once(dag, ledger, run_id)
-            figures = {"running_jobs": JOBS.tasks, "seconds": round(seconds), "still_running_after": still}
-            print(f"\nEvery pod replaced and the database migrated: {figures}")
-            measurements.write("upgrade", measurements.machine(), figures)
-            if LONG:
-                check_the_way_back(airflow, newer, before, head)
-        assert set(airflow.health().values()) == {"healthy"}
-    finally:
-        dag.remove()
+        still = jobs.running()
+        assert pods_before.isdisjoint(all_uids())
+        assert sql("SELECT version_num FROM alembic_version") == REVISION
+        jobs.check_every_task_once()
+        figures = {
+            "running_jobs": JOBS.tasks, "seconds": round(seconds), "still_running_after": still,
+            "requests": len(answers), "requests_failed": len([answer for answer in answers if answer != "200"]),
+        }  # fmt: skip
+        print(f"\nEvery pod replaced and the database migrated: {figures}")
+        measurements.write("upgrade", measurements.machine(), figures)
+        assert figures["requests_failed"] == 0, answers
+        if LONG:
+            check_the_way_back(airflow, newer, before, head)
+    assert set(airflow.health().values()) == {"healthy"}
 
 
 def image_settings(reference: str) -> list[str]:
@@ -89,14 +84,6 @@ def image_settings(reference: str) -> list[str]:
     repository, _, tag = reference.rpartition(":")
     # As JSON: a tag of digits alone is no number.
     return [f"images.airflow.repository={repository}", f'images.airflow.tag:="{tag}"']
-
-
-def check_every_task_once(dag: ManyJobs, ledger: Ledger, run_id: str) -> None:
-    """Check that no task was lost, none ran twice, and each has the verdict of its Job."""
-    jobs = [job.task_id for job in ledger.jobs(run_id)]
-    assert sorted(jobs) == sorted(JOBS.task_ids), "a task has more than one Job, or none"
-    states = {task: each["state"] for task, each in dag.instances(run_id).items()}
-    assert states == {task: "failed" if task in JOBS.failing else "success" for task in JOBS.task_ids}
 
 
 def check_the_way_back(airflow: Airflow, newer: str, before: str, head: str) -> None:
@@ -123,9 +110,3 @@ def is_healthy(airflow: Airflow) -> bool:
         return set(airflow.health().values()) == {"healthy"}
     except ApiError:
         return False
-
-
-def ended(dag: ManyJobs, run_id: str) -> bool:
-    """Tell whether all tasks of a run have ended; asked rarely, because Airflow is busy with the upgrade."""
-    time.sleep(2)
-    return all(each["state"] in ("success", "failed") for each in dag.instances(run_id).values())

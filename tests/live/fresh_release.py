@@ -44,16 +44,35 @@ class Fresh:
     Attributes:
         program: `helm` or `helm3`, which installed it.
         seconds: From the call of helm until all was ready.
+        values: What it was installed with.
     """
 
     program: str
     seconds: float
+    values: dict[str, Any]
 
     def helm(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run the helm that installed it; return how that ended."""
         command = _words(self.program, *words)
         environment = {**os.environ, **DIRECT}
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=900, env=environment)
+
+    def change(self, verb: str, *words: str) -> None:
+        """Run `helm upgrade` or `helm rollback` and wait until all is as it should be.
+
+        Raises:
+            AssertionError: It did not come to that; with helm's words.
+        """
+        done = self.helm(verb, NAME, *words, WAIT[self.program], "--timeout=10m")
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def uids(self) -> set[str]:
+        """Return the pods of its Deployments that nobody is deleting."""
+        return {
+            pod["metadata"]["uid"]
+            for pod in self.pods()
+            if "pod-template-hash" in pod["metadata"]["labels"] and not pod["metadata"].get("deletionTimestamp")
+        }
 
     def pods(self) -> list[dict[str, Any]]:
         """Return the pods of its namespace."""
@@ -76,15 +95,25 @@ def fresh_release(program: str = "helm") -> Iterator[Fresh]:
     try:
         kubectl("create", "namespace", NAMESPACE)
         kubectl("label", "namespace", NAMESPACE, ENFORCE)
-        words = _words(
-            program, "upgrade", "--install", NAME, str(ROOT / "charts/cronlift"), WAIT[program], "--timeout=10m",
-            "--values=-",
-        )  # fmt: skip
-        started = time.monotonic()
-        run(*words, env=DIRECT, stdin=yaml.safe_dump(values()), timeout_seconds=660)
-        yield Fresh(program, time.monotonic() - started)
+        given = values()
+        yield Fresh(program, install(program, given), given)
     finally:
         remove()
+
+
+def install(program: str, given: dict[str, Any]) -> float:
+    """Install it and wait until all is ready; return the seconds that took.
+
+    Raises:
+        CommandError: helm's wait did not end well.
+    """
+    words = _words(
+        program, "upgrade", "--install", NAME, str(ROOT / "charts/cronlift"), WAIT[program], "--timeout=10m",
+        "--values=-",
+    )  # fmt: skip
+    started = time.monotonic()
+    run(*words, env=DIRECT, stdin=yaml.safe_dump(given), timeout_seconds=660)
+    return time.monotonic() - started
 
 
 def values() -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 The chart's `auth.oidc` comes in as JSON in CRONLIFT_OIDC, client and cookie key from the Secret that it names. FAB
 knows some providers by name; this one works with any that has a discovery document: who a user is comes from the
-userinfo answer, which the provider itself gives for the access token.
+signed ID token and from the userinfo answer together, because some providers tell groups in the one, some in the other.
 """
 
 import json
@@ -21,7 +21,7 @@ def user_of(claims: dict[str, Any], groups_claim: str) -> dict[str, Any]:
     """Return FAB's view of a user.
 
     Args:
-        claims: The userinfo answer.
+        claims: Those of the ID token, with the userinfo answer over them.
         groups_claim: The claim that lists the groups; a text counts as one group.
     """
     groups = claims.get(groups_claim) or []
@@ -42,8 +42,13 @@ class SecurityManager(FabAirflowSecurityManagerOverride):
         """Ask the provider who has just logged in."""
         del provider  # there is one
         remote = self.oauth_remotes[SETTINGS_NAME]
-        claims = resp.get("userinfo") or remote.userinfo(token=resp)
-        return user_of(dict(claims), SETTINGS["groupsClaim"])
+        claims = dict(resp.get("userinfo") or {})  # what authlib has read from the ID token, and verified
+        if remote.load_server_metadata().get("userinfo_endpoint"):
+            told = dict(remote.userinfo(token=resp))
+            if claims and told.get("sub") != claims["sub"]:  # OpenID Connect Core 5.3.2: it must not be used then
+                raise ValueError("The userinfo answer is about another user than the ID token")
+            claims |= told
+        return user_of(claims, SETTINGS["groupsClaim"])
 
 
 SETTINGS_NAME = "oidc"
@@ -53,7 +58,7 @@ AUTH_TYPE = AUTH_OAUTH
 AUTH_USER_REGISTRATION = True
 AUTH_USER_REGISTRATION_ROLE = SETTINGS["defaultRole"] or NO_ROLE
 AUTH_ROLES_MAPPING = {group: [role] for group, role in SETTINGS["roles"].items()}
-# A role that the provider has taken away ends with the next login.
+# A role that the provider has taken away ends with the next login, once [fab] cache_ttl (30 s) is over.
 AUTH_ROLES_SYNC_AT_LOGIN = True
 OAUTH_PROVIDERS = [
     {
