@@ -43,6 +43,12 @@ parts of it are mounted (/execution), also to probes and to the pods' own calls.
 {{ .Values.logs.volume.existingClaim | default (printf "%s-logs" (include "cronlift.fullname" .)) }}
 {{- end }}
 
+{{/* cronlift.policy.name: of a team's admission policy, an object of the whole cluster. Scope: dict "root" $ "team" name. */}}
+{{- define "cronlift.policy.name" -}}{{ .root.Release.Namespace }}-{{ include "cronlift.fullname" .root }}-{{ .team }}{{- end }}
+
+{{/* cronlift.canary.image: what `helm test` runs in the teams' namespaces. */}}
+{{- define "cronlift.canary.image" -}}{{ .Values.canary.image | default (include "cronlift.image" .Values.images.airflow) }}{{- end }}
+
 {{/* cronlift.image: a reference from images.<x>; with a digest the tag is only for the reader. Scope: the map {repository, tag, digest}. */}}
 {{- define "cronlift.image" -}}
 {{ .repository }}{{ with .tag }}:{{ . }}{{ end }}{{ with .digest }}@{{ . }}{{ end }}

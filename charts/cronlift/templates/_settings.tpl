@@ -17,7 +17,11 @@ Scope: the root. Trap: a bundle that vanishes from this list makes its DAGs stal
 {{- define "cronlift.teams.json" -}}
 {{- $teams := dict }}
 {{- range $team, $settings := .Values.teams }}
-  {{- $_ := set $teams $team (dict "namespace" $settings.namespace "serviceAccount" "cronlift-job") }}
+  {{- $entry := dict "namespace" $settings.namespace "serviceAccount" "cronlift-job" }}
+  {{- if $.Values.policy.enabled }}
+    {{- $_ := set $entry "rules" (include "cronlift.policy.rules" (dict "root" $ "settings" $settings) | fromJson) }}
+  {{- end }}
+  {{- $_ := set $teams $team $entry }}
 {{- end }}
 {{- $teams | toJson }}
 {{- end }}

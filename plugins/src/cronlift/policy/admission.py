@@ -10,7 +10,7 @@ from cronlift.policy.rule import Rule
 from cronlift.policy.rules import RULES
 from cronlift.policy.team import BASELINE, PRIVILEGED, RESTRICTED, TeamRules
 
-TEAM_VARIABLES = ("namespace", "level", "images", "quota", "mustRequest", "mustLimit")
+TEAM_VARIABLES = ("home", "level", "images", "quota", "mustRequest", "mustLimit")
 """What the chart fills in for each team, as literals; JSON is CEL."""
 
 VARIABLES: Mapping[str, str] = {
@@ -38,7 +38,7 @@ _FOR_LEVELS = {
 def team_variables(team: TeamRules) -> dict[str, Any]:
     """Return the literals of a team."""
     return {
-        "namespace": team.namespace,
+        "home": team.namespace,
         "level": team.level,
         "images": list(team.images),
         "quota": dict(team.quota),

@@ -26,7 +26,7 @@ RULES = (
         what="A Job runs in its team's namespace.",
         cure="Leave the line out: the team's namespace is the default and the only one allowed.",
         breaches=_namespace,
-        cel="object.metadata.namespace == variables.namespace",
+        cel="object.metadata.namespace == variables.home",
         level=PRIVILEGED,
         bad="metadata: {namespace: team-other}",
     ),
