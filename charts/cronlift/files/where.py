@@ -61,7 +61,7 @@ def states(storage: str, bundles: list[dict], now: datetime) -> dict[str, dict]:
 def successes(url: str) -> float | None:
     """Return how often a git-sync has reached its repository; None when it does not answer."""
     try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - the chart's own address
             return sum(float(count) for count in COUNT.findall(answer.read().decode()))
     except OSError:
         return None

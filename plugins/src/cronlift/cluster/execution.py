@@ -48,8 +48,8 @@ class ExecutionClient(KubernetesClient):
                     if message.type is aiohttp.WSMsgType.BINARY and message.data:
                         channels.setdefault(message.data[0], bytearray()).extend(message.data[1:])
         except aiohttp.WSServerHandshakeError as error:
-            reason = "Forbidden" if error.status == 403 else error.message  # noqa: PLR2004 - HTTP's own
-            kind = errors.ForbiddenError if error.status == 403 else errors.ApiError  # noqa: PLR2004
+            reason = "Forbidden" if error.status == 403 else error.message
+            kind = errors.ForbiddenError if error.status == 403 else errors.ApiError
             raise kind(call, error.status, reason, "the right is create on pods/exec") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise errors.ConnectionLostError(f"Cannot {call}: {error or type(error).__name__}") from error
