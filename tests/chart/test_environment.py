@@ -106,7 +106,7 @@ def test_a_cluster_with_all_that_is_named_is_lacking_nothing():
     [
         ("external-secrets", set()),  # what an operator of the same release makes
         ("team-with-limits", set()),  # what belongs into a namespace that the release makes
-        ("air-gapped", {"registry"}),
+        ("air-gapped", {"company-ca", "registry"}),
         ("notifications", {"cronlift-smtp", "demo-webhook"}),
         ("high-availability", {"nfs"}),
     ],

@@ -1,5 +1,7 @@
 """Every values file that the documentation shows, and those of the environments: they render and they are valid."""
 
+import re
+
 import jsonschema
 import pytest
 import yaml
@@ -12,6 +14,7 @@ from tests.chart.test_values import SCHEMA
 
 EXAMPLES = sorted((ROOT / "examples/chart").glob("*.yaml"))
 ENVIRONMENTS = [ROOT / f"charts/environments/{name}.yaml" for name in environment.names()]
+FENCE = re.compile(r"^ *```yaml\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 FOREIGN = {"ExternalSecret", "SealedSecret"}
 
 
@@ -27,6 +30,30 @@ def test_values_fit_the_schema_and_render_valid_objects(path, schemas):  # noqa:
 def test_example_is_shown_in_the_documentation(path):
     pages = "".join(page.read_text() for page in (ROOT / "docs").glob("*.md"))
     assert f"examples/chart/{path.name}" in pages
+
+
+def shown_values():
+    """Yield (page, values) of every example of the chart's values in the documentation."""
+    for page in [*sorted((ROOT / "docs").glob("*.md")), ROOT / "README.md", ROOT / "charts/cronlift/README.md"]:
+        for block in FENCE.findall(page.read_text()):
+            values = yaml.safe_load(block)
+            if isinstance(values, dict) and values and set(values) <= set(SCHEMA["properties"]):
+                yield page.name, values
+
+
+def test_values_that_a_page_shows_are_those_of_an_example():
+    examples = [yaml.safe_load(path.read_text()) for path in EXAMPLES]
+    shown = list(shown_values())
+    assert len(shown) >= 7
+    for page, values in shown:
+        assert any(holds(example, values) for example in examples), f"{page}: {values} is in no examples/chart/*.yaml"
+
+
+def holds(whole, part):
+    """Tell whether all of `part` is in `whole`."""
+    if isinstance(part, dict) and isinstance(whole, dict):
+        return all(key in whole and holds(whole[key], value) for key, value in part.items())
+    return whole == part
 
 
 @pytest.mark.parametrize("name", ["staging", "production"])

@@ -181,6 +181,13 @@ OWN_DATABASE = ("postgres.enabled=false", "database.existingSecret=x")
             ("repositories.x.url=https://x", "repositories.x.auth.type=ssh"),
             "repositories.x.auth.existingSecret is empty",
         ),
+        (("git.auth.type=ssh", "git.auth.existingSecret=x"), "give the ssh URL of the repository"),
+        (
+            ("git.url=ssh://git@example.com/r.git", "git.auth.type=https", "git.auth.existingSecret=x"),
+            "git.auth.type is https but git.url is ssh://git@example.com/r.git",
+        ),
+        (("git.url=git@example.com:r.git",), "git.url is reached over ssh but git.auth.type is none"),
+        (("git.url=git://example.com/r.git", "git.caSecret=x"), "git.caSecret is set but git.url is not https"),
         (("openshift.enabled=true", "git.auth.type=ssh", "git.auth.existingSecret=x"), "use https with a token"),
         (("canary.image=x:latest",), "canary.image is latest"),
         (("postgres.enabled=false",), "database.existingSecret is empty"),

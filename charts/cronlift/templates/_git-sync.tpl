@@ -68,6 +68,14 @@ with the whole history (git.depth 0) it keeps it, which is why that is the defau
     # The same for ssh: without keep-alives a dead connection stops syncing for ever.
     - name: GIT_SSH_COMMAND
       value: ssh -o ServerAliveInterval=3 -o ServerAliveCountMax=2 -o ConnectTimeout=5
+    {{- if $git.caSecret }}
+    - {name: GIT_SSL_CAINFO, value: /etc/git-ca/ca.crt}
+    {{- end }}
+    {{- range .root.Values.extra.env }}
+    {{- if has (upper .name) (list "HTTP_PROXY" "HTTPS_PROXY" "NO_PROXY") }}
+    - {{ toJson . }}
+    {{- end }}
+    {{- end }}
     {{- if eq $git.auth.type "https" }}
     - name: GITSYNC_USERNAME
       valueFrom:
@@ -95,11 +103,13 @@ with the whole history (git.depth 0) it keeps it, which is why that is the defau
     {{- if ne $git.auth.type "none" }}
     - {name: {{ $git.name }}-secret, mountPath: /etc/git-secret, readOnly: true}
     {{- end }}
+    {{- if $git.caSecret }}
+    - {name: {{ $git.name }}-ca, mountPath: /etc/git-ca, readOnly: true}
+    {{- end }}
 {{- end }}
 
-{{/* cronlift.gitSync.mounts: the trees and the bundles' copies, for the container that reads them. Scope: the root. */}}
+{{/* cronlift.gitSync.mounts: the trees, for the container that reads them. Scope: the root. */}}
 {{- define "cronlift.gitSync.mounts" -}}
-- {name: bundles, mountPath: /bundles}
 {{- range include "cronlift.gitSync.repositories" . | fromYamlArray }}
 - {name: {{ .name }}, mountPath: {{ .root }}, readOnly: true}
 {{- end }}
@@ -107,8 +117,6 @@ with the whole history (git.depth 0) it keeps it, which is why that is the defau
 
 {{/* cronlift.gitSync.volumes: their volumes; no sizeLimit, which would evict the whole pod. Scope: the root. */}}
 {{- define "cronlift.gitSync.volumes" -}}
-- name: bundles
-  emptyDir: {}
 {{- range include "cronlift.gitSync.repositories" . | fromYamlArray }}
 - name: {{ .name }}
   emptyDir: {}
@@ -124,6 +132,13 @@ with the whole history (git.depth 0) it keeps it, which is why that is the defau
       {{- range ternary (list "ssh" "known_hosts") (list "password") (eq .auth.type "ssh") }}
       - {key: {{ . }}, path: {{ . }}}
       {{- end }}
+{{- end }}
+{{- if .caSecret }}
+- name: {{ .name }}-ca
+  secret:
+    secretName: {{ .caSecret }}
+    defaultMode: 0444
+    items: [{key: ca.crt, path: ca.crt}]
 {{- end }}
 {{- end }}
 {{- end }}

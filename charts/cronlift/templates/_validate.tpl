@@ -79,6 +79,20 @@ Each part below returns a YAML list of texts; scope of all: the root.
   {{- if and (eq $type "none") $auth.existingSecret }}
     {{- $faults = append $faults (printf "%s.auth.existingSecret is set but %s.auth.type is none: set the type to ssh or https." $key $key) }}
   {{- end }}
+  {{- $isWeb := or (hasPrefix "https://" $git.url) (hasPrefix "http://" $git.url) }}
+  {{- $isSsh := or (hasPrefix "ssh://" $git.url) (and (not (contains "://" $git.url)) (contains "@" $git.url)) }}
+  {{- if and $git.url (eq $type "https") (not $isWeb) }}
+    {{- $faults = append $faults (printf "%s.auth.type is https but %s.url is %s: give the https URL of the repository, or set the type to ssh." $key $key $git.url) }}
+  {{- end }}
+  {{- if and $git.url (eq $type "ssh") (not $isSsh) }}
+    {{- $faults = append $faults (printf "%s.auth.type is ssh but %s.url is %s: give the ssh URL of the repository, ssh://git@host/path, or set the type to https." $key $key $git.url) }}
+  {{- end }}
+  {{- if and $isSsh (eq $type "none") }}
+    {{- $faults = append $faults (printf "%s.url is reached over ssh but %s.auth.type is none: set it to ssh, with a Secret that has ssh and known_hosts." $key $key) }}
+  {{- end }}
+  {{- if and (get $git "caSecret") (not (hasPrefix "https://" $git.url)) }}
+    {{- $faults = append $faults (printf "%s.caSecret is set but %s.url is not https: leave it out." $key $key) }}
+  {{- end }}
   {{- if and $.Values.openshift.enabled (eq $type "ssh") }}
     {{- $faults = append $faults (printf "%s.auth.type is ssh, but ssh refuses the users that OpenShift makes up: use https with a token." $key) }}
   {{- end }}
