@@ -90,20 +90,54 @@ def test_a_variable_is_expanded_only_after_its_definition(values):
             seen.add(entry["name"])
 
 
-def test_every_team_is_a_bundle_of_its_folder():
-    environment = render(TWO_TEAMS, sets=("dagProcessor.refreshIntervalSeconds=7",)).environment("dag-processor")
-    bundles = json.loads(environment["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"]["value"])
-    assert [(bundle["name"], bundle["kwargs"]) for bundle in bundles] == [
-        ("billing", {"path": "/git/current/dags/billing", "refresh_interval": 7}),
-        ("demo", {"path": "/git/current/dags/demo", "refresh_interval": 7}),
-    ]
+def bundles_of(*values, component="dag-processor", **arguments):
+    value = render(*values, **arguments).environment(component)["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"]
+    return json.loads(value["value"])
 
 
-def test_bundle_class_can_be_imported():
-    from airflow._shared.module_loading import import_string
+def test_every_team_is_a_bundle_that_copies_its_folder():
+    sets = ("dagProcessor.refreshIntervalSeconds=7", "git.url=https://github.com/acme/dags.git")
+    common = {"link": "/git/current", "refresh_interval": 7, "url": "https://github.com/acme/dags.git",
+              "view_url": "", "metrics_url": "http://127.0.0.1:9301/metrics"}  # fmt: skip
+    for component in ("dag-processor", "scheduler"):
+        assert [
+            (bundle["name"], bundle["kwargs"]) for bundle in bundles_of(TWO_TEAMS, component=component, sets=sets)
+        ] == [
+            ("billing", {"path": "dags/billing", **common}),
+            ("demo", {"path": "dags/demo", **common}),
+        ]
 
-    value = render(TEAMS).environment("dag-processor")["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"]["value"]
-    assert import_string(json.loads(value)[0]["classpath"]).__name__ == "LocalDagBundle"
+
+def test_without_copies_a_bundle_is_the_folder_in_git_syncs_tree():
+    (bundle,) = bundles_of(TEAMS, sets=("git.copy=false",))
+    assert bundle["kwargs"] == {"path": "/git/current/dags/demo", "refresh_interval": 2}
+
+
+@pytest.mark.parametrize("copy", ["true", "false"])
+def test_bundle_class_can_be_made_by_airflow(copy, monkeypatch):
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+
+    value = json.dumps(bundles_of(TEAMS, sets=(f"git.copy={copy}",)))
+    monkeypatch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", value)
+    bundle = DagBundlesManager().get_bundle("demo")
+    assert type(bundle).__name__ == {"true": "GitSyncBundle", "false": "LocalDagBundle"}[copy]
+    assert bundle.supports_versioning == (copy == "true")
+
+
+def test_copies_have_a_volume_that_can_be_written():
+    for component in ("dag-processor", "scheduler"):
+        rendered = render(TEAMS)
+        mounts = {mount["mountPath"]: mount for mount in rendered.pod(component)["containers"][0]["volumeMounts"]}
+        place = rendered.environment(component)["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH"]["value"]
+        assert "readOnly" not in mounts[place]
+        (volume,) = [each for each in rendered.pod(component)["volumes"] if each["name"] == mounts[place]["name"]]
+        assert volume["emptyDir"] == {}
+
+
+def test_pitfall_1_second_commit_within_half_a_minute_is_stored():
+    environment = render(TEAMS).environment("dag-processor")
+    assert environment["AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL"]["value"] == "0"
+    assert environment["AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL"]["value"] == "1"
 
 
 def test_operator_learns_deployment_teams_and_images_from_the_environment():
@@ -427,8 +461,10 @@ def test_each_repository_has_a_sidecar_of_its_own_and_a_team_reads_its_own():
     secrets = {volume["name"]: volume["secret"]["secretName"] for volume in spec["volumes"] if "secret" in volume}
     assert (secrets["git-billing-secret"], secrets["git-tools-secret"]) == ("billing-git", "tools-git")
     bundles = json.loads(rendered.environment("scheduler")["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"]["value"])
-    paths = {bundle["name"]: bundle["kwargs"]["path"] for bundle in bundles}
-    assert paths == {"billing": "/repositories/billing/current", "demo": "/git/current/dags/demo"}
+    places = {bundle["name"]: (bundle["kwargs"]["link"], bundle["kwargs"]["path"]) for bundle in bundles}
+    assert places == {"billing": ("/repositories/billing/current", "."), "demo": ("/git/current", "dags/demo")}
+    ports = {name: container["ports"][0]["containerPort"] for name, container in sidecars.items()}
+    assert f":{ports['git-sync-billing']}/" in bundles[0]["kwargs"]["metrics_url"]
     ports = [rule["ports"][0]["port"] for rule in rendered.one("NetworkPolicy", "cronlift-scheduler")["spec"]["egress"]]
     assert {443, 2222} <= set(ports)
 

@@ -454,3 +454,55 @@ def test_the_canary_is_admitted_by_the_restricted_standard():
     [container] = spec["containers"]
     assert container["securityContext"]["allowPrivilegeEscalation"] is False
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+
+
+where = load("where")
+
+
+def test_where_tells_commit_state_and_age(tmp_path, monkeypatch, capsys):
+    (tmp_path / ".worktrees" / "abc").mkdir(parents=True)
+    (tmp_path / "current").symlink_to(".worktrees/abc")
+    (tmp_path / "bundles/demo").mkdir(parents=True)
+    state = {
+        "version": "v",
+        "commit": "abc",
+        "refusal": "",
+        "checked_at": "2026-01-01T00:00:00+00:00",
+        "synced_seconds_ago": 1,
+    }
+    (tmp_path / "bundles/demo/status.json").write_text(json.dumps(state))
+    served = iter(f'git_sync_count_total{{status="noop"}} {count}\n' for count in range(1, 100))
+
+    class Counts(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(next(served).encode())
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Counts)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    kwargs = {"link": str(tmp_path / "current"), "path": "dags/demo"}
+    kwargs["metrics_url"] = f"http://127.0.0.1:{server.server_port}/metrics"
+    monkeypatch.setenv(
+        where.BUNDLES, json.dumps([{"name": "demo", "kwargs": kwargs}, {"name": "new", "kwargs": kwargs}])
+    )
+    monkeypatch.setenv(where.STORAGE, str(tmp_path / "bundles"))
+    monkeypatch.setattr(sys, "argv", ["where.py"])
+    assert where.main() == 0
+    server.shutdown()
+    server.server_close()
+    answer = json.loads(capsys.readouterr().out)
+    assert list(answer["bundles"]) == ["demo"]
+    assert answer["bundles"]["demo"]["synced_seconds_ago"] > 1
+    (tree,) = answer["links"].values()
+    assert (tree["commit"], tree["problem"], tree["synced_seconds_ago"] is not None) == ("abc", None, True)
+
+
+def test_where_tells_of_a_link_that_is_gone_or_leads_nowhere(tmp_path):
+    assert where.trees([{"kwargs": {"path": "/nowhere/current/dags/demo"}}])["/nowhere/current"]["problem"]
+    (tmp_path / "current").symlink_to("abc")
+    (tree,) = where.trees([{"kwargs": {"link": str(tmp_path / "current")}}]).values()
+    assert tree["problem"] == "it leads nowhere"

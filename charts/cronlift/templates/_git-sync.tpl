@@ -108,8 +108,9 @@ with the whole history (git.depth 0) it keeps it, which is why that is the defau
     {{- end }}
 {{- end }}
 
-{{/* cronlift.gitSync.mounts: the trees, for the container that reads them. Scope: the root. */}}
+{{/* cronlift.gitSync.mounts: the trees and the bundles' copies, for the container that reads them. Scope: the root. */}}
 {{- define "cronlift.gitSync.mounts" -}}
+- {name: bundles, mountPath: /bundles}
 {{- range include "cronlift.gitSync.repositories" . | fromYamlArray }}
 - {name: {{ .name }}, mountPath: {{ .root }}, readOnly: true}
 {{- end }}
@@ -117,6 +118,8 @@ with the whole history (git.depth 0) it keeps it, which is why that is the defau
 
 {{/* cronlift.gitSync.volumes: their volumes; no sizeLimit, which would evict the whole pod. Scope: the root. */}}
 {{- define "cronlift.gitSync.volumes" -}}
+- name: bundles
+  emptyDir: {}
 {{- range include "cronlift.gitSync.repositories" . | fromYamlArray }}
 - name: {{ .name }}
   emptyDir: {}

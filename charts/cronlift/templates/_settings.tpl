@@ -1,14 +1,27 @@
 {{/*
-cronlift.bundles: [dag_processor] dag_bundle_config_list: one bundle per team, named as the team.
-Scope: the root. Trap: a bundle that vanishes from this list makes its DAGs stale.
+cronlift.bundles: [dag_processor] dag_bundle_config_list: one bundle per team, named as the team: a copy of its folder
+for each version, or with git.copy false the folder in git-sync's tree. Scope: the root.
+Trap: a bundle that vanishes from this list makes its DAGs stale.
 */}}
 {{- define "cronlift.bundles" -}}
+{{- $repositories := dict }}
+{{- range include "cronlift.gitSync.repositories" . | fromYamlArray }}
+  {{- $_ := set $repositories .root . }}
+{{- end }}
 {{- $bundles := list }}
 {{- range $team, $settings := .Values.teams }}
-  {{- $root := ternary (printf "/repositories/%s/current" $settings.repo) "/git/current" (not (empty $settings.repo)) }}
-  {{- $path := ternary $root (printf "%s/%s" $root $settings.path) (eq $settings.path ".") }}
-  {{- $kwargs := dict "path" $path "refresh_interval" $.Values.dagProcessor.refreshIntervalSeconds }}
-  {{- $bundles = append $bundles (dict "name" $team "classpath" "airflow.dag_processing.bundles.local.LocalDagBundle" "kwargs" $kwargs) }}
+  {{- $root := ternary (printf "/repositories/%s" $settings.repo) "/git" (not (empty $settings.repo)) }}
+  {{- $git := get $repositories $root | default dict }}
+  {{- $kwargs := dict "refresh_interval" $.Values.dagProcessor.refreshIntervalSeconds }}
+  {{- $class := "cronlift.airflow.bundle.GitSyncBundle" }}
+  {{- if $.Values.git.copy }}
+    {{- $metrics := printf "http://127.0.0.1:%v/metrics" $git.port }}
+    {{- $kwargs = merge $kwargs (dict "link" (printf "%s/current" $root) "path" $settings.path "url" ($git.url | default "") "view_url" ($git.viewUrl | default "") "metrics_url" $metrics) }}
+  {{- else }}
+    {{- $class = "airflow.dag_processing.bundles.local.LocalDagBundle" }}
+    {{- $_ := set $kwargs "path" (ternary (printf "%s/current" $root) (printf "%s/current/%s" $root $settings.path) (eq $settings.path ".")) }}
+  {{- end }}
+  {{- $bundles = append $bundles (dict "name" $team "classpath" $class "kwargs" $kwargs) }}
 {{- end }}
 {{- $bundles | toJson }}
 {{- end }}
@@ -85,6 +98,8 @@ AIRFLOW__{{ $section | upper }}__{{ $option | upper }}: {{ $value | toString | q
 {{- end }}
 
 {{- define "cronlift.settings.apiServer" -}}
+# The UI says so when the DAGs do not come from main.
+CRONLIFT_GIT_REF: {{ .Values.git.ref | quote }}
 AIRFLOW__API__WORKERS: {{ .Values.apiServer.workers | quote }}
 {{- if eq .Values.auth.manager "simple" }}
 AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS: {{ .Values.admin.username }}:admin
@@ -102,11 +117,13 @@ AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK: "True"
 {{- /* A run waits half of it on average until the scheduler sees it. */}}
 AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME: "0.5"
 AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST: {{ include "cronlift.bundles" . | quote }}
+AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH: /bundles
 {{- end }}
 
 {{- define "cronlift.settings.dagProcessor" -}}
 CRONLIFT_JOB_IMAGES_FILE: /etc/cronlift/job-images/images.json
 AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST: {{ include "cronlift.bundles" . | quote }}
+AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH: /bundles
 AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL: "1"
 # A changed file is parsed at once whatever this says; it is how often unchanged ones are parsed again.
 AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL: {{ .Values.dagProcessor.reparseSeconds | quote }}

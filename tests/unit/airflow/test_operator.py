@@ -109,6 +109,64 @@ def test_worker_is_used_only_where_airflow_needs_one(parse, argument, starts_in_
     assert (DEFAULTS | task._trigger_kwargs(None))["finish"] == finish
 
 
+@pytest.mark.parametrize(
+    ("value", "starts_in_triggerer"),
+    [
+        ("{'a': [1, 'x', None, True, 1.5]}", True),
+        ("{1, 2}", True),
+        ("datetime(2026, 1, 1, tzinfo=UTC)", True),
+        ("datetime(2026, 1, 1)", False),
+        ("datetime(2026, 1, 1).date()", False),
+        ("2 ** 64", False),
+        ("float('inf')", False),
+        ("print", False),
+        ("[object()]", False),
+        ("{1: 'x'}", False),
+    ],
+)
+def test_value_that_airflow_would_change_on_its_way_to_the_triggerer_makes_a_worker_start(
+    parse, value, starts_in_triggerer
+):
+    """In the serialized DAG a function becomes text; and a number of 65 bits would end the triggerer (3.3.2)."""
+    bag = parse(f"""
+        from datetime import UTC, datetime
+        with DAG("demo__a", schedule=None):
+            KubernetesJobOperator(task_id="x", manifest="jobs/a.yaml", values={{"v": {value}}})
+    """)
+    assert task_of(bag).start_from_trigger is starts_in_triggerer
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "user_defined_filters={'shout': str.upper}",
+        "render_template_as_native_obj=True",
+        "jinja_environment_kwargs={'trim_blocks': True}",
+    ],
+)
+@pytest.mark.parametrize("values", ["{'v': '{{ ds }}'}", "None"])
+def test_dag_that_says_how_values_are_rendered_has_them_rendered_on_a_worker(parse, setting, values):
+    bag = parse(f"""
+        with DAG("demo__a", schedule=None, {setting}):
+            KubernetesJobOperator(task_id="x", manifest="jobs/a.yaml", values={values})
+    """)
+    assert task_of(bag).start_from_trigger is (values == "None")
+
+
+def test_values_may_be_the_result_of_another_task_as_a_whole(parse):
+    bag = parse("""
+        from airflow.sdk import task
+        with DAG("demo__a", schedule=None):
+            @task
+            def up():
+                return {"shard": 1}
+            KubernetesJobOperator(task_id="x", manifest="jobs/a.yaml", values=up())
+    """)
+    task = task_of(bag)
+    assert task.start_from_trigger is False
+    assert task.upstream_task_ids == {"up"}
+
+
 def test_value_from_another_task_makes_a_worker_start_and_an_edge(parse):
     """In the triggerer it would arrive unresolved (fact 6)."""
     bag = parse("""

@@ -63,6 +63,27 @@ def test_manifest_of_a_mapped_task_is_checked_too(parse, bundle):
     assert "no such manifest file 'jobs/none.yaml'" in error
 
 
+@pytest.mark.parametrize("call", ["expand(manifest=[{}])", "expand_kwargs([{{'manifest': each}} for each in [{}]])"])
+@pytest.mark.parametrize(("name", "is_there"), [("jobs/a.yaml", True), ("jobs/none.yaml", False)])
+def test_manifests_that_a_task_is_mapped_over_are_checked_too(parse, bundle, call, name, is_there):
+    bag = parse(f"""
+        with DAG("demo__a", schedule=None):
+            KubernetesJobOperator.partial(task_id="x").{call.format(f"'jobs/a.yaml', {name!r}")}
+    """)
+    found = [error for error in bag.import_errors.values() if "no such manifest file 'jobs/none.yaml'" in error]
+    assert len(found) == len(bag.import_errors) == (0 if is_there else 1)
+
+
+def test_manifests_that_come_from_another_task_are_left_to_the_run(parse, bundle):
+    bag = parse("""
+        with DAG("demo__a", schedule=None):
+            up = KubernetesJobOperator(task_id="up", manifest="jobs/a.yaml", result_from="log")
+            KubernetesJobOperator.partial(task_id="x").expand(manifest=up.output)
+            KubernetesJobOperator.partial(task_id="y").expand_kwargs(up.output)
+    """)
+    assert bag.import_errors == {}
+
+
 GOOD = """
 apiVersion: batch/v1
 kind: Job

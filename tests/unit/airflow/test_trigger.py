@@ -71,6 +71,27 @@ async def test_values_are_rendered_in_the_triggerer(api):
     assert api.job()["spec"]["template"]["spec"]["containers"][0]["command"][2] == "echo on manual__1"
 
 
+async def test_message_of_a_container_cannot_end_the_triggerer(api):
+    """NUL, which PostgreSQL's JSON refuses: storing the event would fail whenever the triggerer tried (3.3.2)."""
+    event = await play(api, make(finish="worker"), 1, message="\0 broke")
+    assert "\N{REPLACEMENT CHARACTER} broke" in event.payload["message"]
+    assert "\\u0000" not in json.dumps(event.payload)
+
+
+@pytest.mark.parametrize("value", [2**64 - 1, -(2**63), "x" * 1000, [[[{}]]], 1e300, None])
+async def test_result_is_one_that_airflows_processes_can_send(value):
+    """What the encoder refuses ends the process that runs triggers, and with it all tasks that wait (3.3.2)."""
+    from airflow.sdk.execution_time.comms import _new_encoder
+
+    from cronlift.job.result import PodResult, ResultSource, result_of
+
+    text = json.dumps(value)
+    kept = result_of(ResultSource.LOG, {"spec": {}}, [PodResult("p", {"main": text})])
+    _new_encoder().encode(TriggerEvent({"value": kept}).payload)
+    with pytest.raises(OverflowError):
+        _new_encoder().encode(2**64)
+
+
 async def test_result_is_pushed_before_the_end_is_written(api, monkeypatch):
     """Not by TaskSuccessEvent(xcoms=...), which encodes twice (fact 3)."""
     pushed: list[Any] = []
@@ -238,6 +259,15 @@ async def test_deadline_comes_before_airflows_own(api):
     trigger.timeout_after = datetime.now(UTC) + timedelta(seconds=5.3)
     assert isinstance(await first_event(trigger), TaskFailedEvent)
     assert api.objects["jobs"] == {}
+
+
+@pytest.mark.parametrize(("timeout", "before"), [(None, 5.0), (3600.0, 5.0), (6.0, 2.0)])
+def test_short_timeout_keeps_two_thirds_of_itself(timeout, before):
+    from datetime import UTC, datetime, timedelta
+
+    trigger = make(execution_timeout_seconds=timeout)
+    trigger.timeout_after = datetime.now(UTC)
+    assert trigger._deadline() == trigger.timeout_after - timedelta(seconds=before)
 
 
 async def test_rendered_manifest_of_a_worker_is_not_rendered_again(api):

@@ -218,7 +218,7 @@ def test_what_the_image_lacks_is_listed(repo, tab):
     load(tab)
     assert line_of(repo, 4)["missing"] == []
     assert line_of(repo, 5)["image"] == {
-        "/bin/bash": "present", "/opt/poll.sh": "missing", "/var/log/poll/poll.log": "unused",
+        "/bin/bash": "present", "/opt/poll.sh": "missing", "/var/log/poll/poll.log": "volume",
     }  # fmt: skip
     assert line_of(repo, 7)["image"] == {
         "/bin/bash": "present", "php": "present", "ruby": "missing", "/opt/load.sh": "present",

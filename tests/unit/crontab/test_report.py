@@ -112,6 +112,19 @@ def test_page_is_whole_loads_nothing_and_shows_each_line(report):
     assert "&lt;script&gt;alert(1)" in text
     for line in report["lines"]:
         assert f"web.crontab:{line['line']}<" in text
+    assert ">2 changed</span>" in text
+    assert "up to 2 Pods start at 03:00" in text
+    assert text.index("Left out until you decide") < text.index("The day") < text.index("Every line")
+
+
+def test_page_shows_the_week_without_the_jobs_that_would_drown_it():
+    text = html(report_of(plan_of(b"* * * * * /a\n30 4 * * 1 /b\n")))
+    week = text[text.index("Starts in each hour of a week") :]
+    assert "of 1 job that runs less often" in text
+    assert "The others add 60 in each hour" in text
+    assert week.count("<title>Mon 04:00-04:59, 1.0 starts</title>") == 1
+    assert "60.0 starts" not in week
+    assert "The week" not in html(report_of(plan_of(b"* * * * * /a\n")))
 
 
 def test_page_without_any_job_is_whole_too():
@@ -173,9 +186,13 @@ def test_load_adds_up(report):
     assert load.runs_per_day == pytest.approx(288 + 52 / 365, abs=0.01)
     assert sum(load.by_minute) == pytest.approx(load.runs_per_day)
     assert (load.peak, load.peak_minute) == (2, 180)
-    assert load.often == 1
-    assert load.by_hour[1][3] == pytest.approx(13)
-    assert load.by_hour[2][3] == pytest.approx(12)
+    assert (load.often.jobs, load.rest.jobs) == (1, 1)
+    assert load.rest.by_hour[1][3] == pytest.approx(1)
+    assert load.rest.by_hour[2][3] == pytest.approx(0)
+    assert load.often.by_hour[2][3] == pytest.approx(12)
+    assert [(busy.minute, busy.starts, busy.others) for busy in load.busiest[:2]] == [
+        (180, 2, ("web__h_mara_curl",)), (0, 1, ()),
+    ]  # fmt: skip
 
 
 def test_files_keep_their_places_whichever_is_imported_again():

@@ -37,7 +37,7 @@ def pod(name: str, message: str | None = None, phase: str = "Succeeded", index: 
 @pytest.mark.parametrize(
     ("text", "value"),
     [('{"a": [1, 2]}', {"a": [1, 2]}), ("3", 3), ('"x"', "x"), ("null", None), (' {\n"a": 1\n}\n', {"a": 1}),
-     ('"\\\\u0000"', "\\u0000")],
+     ('"\\\\u0000"', "\\u0000"), ("18446744073709551615", 2**64 - 1), ("-9223372036854775808", -(2**63))],
 )  # fmt: skip
 def test_one_completion_gives_its_value(text, value):
     assert result_of(LOG, ONE, [left(text)]) == value
@@ -54,15 +54,19 @@ def test_of_several_pods_of_one_completion_the_last_one_counts():
         ("{a: 1}", ["container main of Pod p", "no JSON", "'{a: 1}'"]),
         ("", ["no JSON"]),
         ("NaN", ["NaN is not allowed"]),
-        ("[1e999]", ["no JSON"]),
+        ("[1e999]", ["cannot be kept"]),
         ('"\\u0000"', ["NUL"]),
         ('"\\ud800"', ["surrogates"]),
         ("[" * 100_000, ["no JSON"]),
         ("9" * 5000, ["no JSON"]),
+        ('{"rows": [18446744073709551616]}', ["more than 64 bits", "in quotes"]),
+        ("-9223372036854775809", ["more than 64 bits"]),
+        ("[" * 102 + "]" * 102, ["nested deeper than 100"]),
         ('"' + "x" * RESULT_LIMIT_CHARACTERS + '"', ["more than the 1048576", "object store"]),
     ],
-    ids=["nothing", "not quoted", "empty", "NaN", "infinite", "NUL", "surrogate", "deep", "digits", "large"],
-)
+    ids=["nothing", "not quoted", "empty", "NaN", "infinite", "NUL", "surrogate", "deep", "digits",
+         "65 bits", "65 bits below zero", "nested", "large"],
+)  # fmt: skip
 @pytest.mark.parametrize("source", ResultSource)
 def test_what_is_no_result_is_refused_with_the_cure(source, text, words):
     with pytest.raises(ResultError) as caught:
@@ -162,7 +166,9 @@ def test_marked_lines_are_told_from_others():
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 json_values = st.recursive(
-    st.none() | st.integers() | texts, lambda inner: st.lists(inner) | st.dictionaries(texts, inner), max_leaves=8
+    st.none() | st.integers(-(2**63), 2**64 - 1) | texts,
+    lambda inner: st.lists(inner) | st.dictionaries(texts, inner),
+    max_leaves=8,
 )
 
 

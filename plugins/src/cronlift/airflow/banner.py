@@ -10,8 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from cronlift.airflow.delivery_status import KEY
-from cronlift.airflow.settings import GIT_REF_VARIABLE
+from cronlift.airflow.settings import DELIVERY_KEY, GIT_REF_VARIABLE
 
 if TYPE_CHECKING:
     from airflow.api_fastapi.common.types import UIAlert
@@ -58,7 +57,7 @@ def read_states() -> dict[str, dict[str, Any]]:
 
     with create_session() as session:
         query = select(DagBundleModel.name, DagBundleModel.template_params).where(DagBundleModel.active.is_(True))
-        return {name: state for name, params in session.execute(query) if (state := (params or {}).get(KEY))}
+        return {name: state for name, params in session.execute(query) if (state := (params or {}).get(DELIVERY_KEY))}
 
 
 def words(ref: str, states: Mapping[str, Mapping[str, Any]], now: datetime) -> list[str]:

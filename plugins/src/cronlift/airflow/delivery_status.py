@@ -13,10 +13,10 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+from cronlift.airflow.settings import DELIVERY_KEY
 from cronlift.bundle.delivery import Outcome
 from cronlift.bundle.store import Store
 
-KEY = "cronlift"
 STATUS_FILE = "status.json"
 REPORT_SECONDS = 30.0
 """How often an unchanged state is written again."""
@@ -122,4 +122,4 @@ def _write_row(bundle: str, state: dict[str, Any]) -> None:
     # A database that does not answer is noticed, and told of, by Airflow itself.
     with suppress(SQLAlchemyError), create_session() as session:
         row = update(DagBundleModel).where(DagBundleModel.name == bundle)
-        session.execute(row.values(template_params={KEY: state}))
+        session.execute(row.values(template_params={DELIVERY_KEY: state}))

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from types import FrameType
+from types import FrameType, NoneType
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.bases.operator import BaseOperator
@@ -166,8 +166,10 @@ class KubernetesJobOperator(BaseOperator):
         self.log.info("Job %s succeeded", ended.job)
         return ended.value
 
-    def _names(self) -> set[str]:
-        """Return the names that this task's manifest knows besides Airflow's."""
+    def _names(self) -> set[str] | None:
+        """Return the names that this task's manifest knows besides Airflow's; None when only the run will tell."""
+        if not isinstance(self.values, (dict, NoneType)):
+            return None  # another task's result
         dag = self.get_dag()
         return {*(self.values or {}), *((dag.user_defined_macros or {}) if dag is not None else {})}
 

@@ -28,8 +28,12 @@ class JobEvent:
     may_retry: bool = True
 
     def to_payload(self) -> dict[str, Any]:
-        """Return the payload of the event."""
-        return asdict(self)
+        """Return the payload of the event, in words that Airflow's database takes.
+
+        A message may hold what a container wrote. With the character NUL in it, storing the event would fail, and end
+        the triggerer each time that it tries (Airflow 3.3.2 on PostgreSQL).
+        """
+        return {**asdict(self), "message": _storable(self.message)}
 
     @classmethod
     def from_payload(cls, payload: Any) -> "JobEvent":
@@ -50,3 +54,7 @@ class JobEvent:
                 payload.get("may_retry") is not False,
             )
         raise JobError(f"Unknown event {payload!r} from the trigger. Triggerer and worker must run the same cronlift.")
+
+
+def _storable(text: str) -> str:
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()

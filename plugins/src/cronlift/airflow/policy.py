@@ -58,8 +58,8 @@ def task_policy(task: Any) -> None:
 
     if not isinstance(task, MappedOperator) or not _is_ours(task.operator_class):
         return
-    manifest, dag = task.partial_kwargs.get("manifest"), task.get_dag()
-    if manifest is None or dag is None:
+    manifests, dag = _manifests_of(task), task.get_dag()
+    if not manifests or dag is None:
         return
     from airflow.exceptions import AirflowClusterPolicyViolation
 
@@ -70,9 +70,22 @@ def task_policy(task: Any) -> None:
     folders = [Path(dag.folder), *(Path(each) for each in ([more] if isinstance(more, str) else more))]
     try:
         templated = task.partial_kwargs.get("templated", True)
-        collect_and_check(manifest, folders, f"{dag.fileloc}: task {task.task_id}", dag.dag_id, templated=templated)
+        for manifest in manifests:
+            collect_and_check(manifest, folders, f"{dag.fileloc}: task {task.task_id}", dag.dag_id, templated=templated)
     except CronliftError as error:
         raise AirflowClusterPolicyViolation(str(error)) from error
+
+
+def _manifests_of(task: Any) -> list[Any]:
+    """Return the manifests of a mapped task that the DAG file names: one for all, or those that it is mapped over."""
+    if (manifest := task.partial_kwargs.get("manifest")) is not None:
+        return [manifest]
+    mapped = getattr(task.expand_input, "value", None)
+    if isinstance(mapped, dict):  # expand(manifest=[...])
+        found = mapped.get("manifest")
+    else:  # expand_kwargs([{"manifest": ...}, ...])
+        found = [each.get("manifest") for each in mapped if isinstance(each, dict)] if isinstance(mapped, list) else []
+    return [each for each in found if isinstance(each, (str, dict))] if isinstance(found, (list, tuple)) else []
 
 
 def bundle_of(file: Path, folders: dict[str, Path]) -> str | None:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from cronlift.airflow.delivery_status import KEY
+from cronlift.airflow.settings import DELIVERY_KEY
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -46,7 +46,7 @@ def find_address(bundle: str, version: str) -> str | None:
             if address := web_only((data or {}).get("url")):
                 return address
         query = select(DagBundleModel.template_params).where(DagBundleModel.name == bundle)
-        state = (session.scalar(query) or {}).get(KEY) or {}
+        state = (session.scalar(query) or {}).get(DELIVERY_KEY) or {}
         return web_only((state.get("addresses") or {}).get(version))
 
 

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from cronlift.job.objects import Objects
     from cronlift.job.sources import Sources
 
-# Airflow cancels a trigger at its timeout without calling on_kill (3.3.2), so we stop the Job a little earlier.
+# Airflow cancels a trigger at its timeout without calling on_kill (3.3.2), so we stop the Job a little earlier; a short
+# timeout by a third of itself.
 TIMEOUT_MARGIN = timedelta(seconds=5)
 
 
@@ -246,7 +247,9 @@ class JobTrigger(BaseTrigger):
         if self.timeout_after is None:
             return None
         moment = self.timeout_after if self.timeout_after.tzinfo else self.timeout_after.replace(tzinfo=UTC)
-        return moment - TIMEOUT_MARGIN
+        if self.execution_timeout_seconds is None:
+            return moment - TIMEOUT_MARGIN
+        return moment - min(TIMEOUT_MARGIN, timedelta(seconds=self.execution_timeout_seconds) / 3)
 
     def _event(self, ended: JobEvent) -> TriggerEvent:
         """Say the end to Airflow: as the task's end itself, or to a worker where one is needed."""

@@ -1,9 +1,17 @@
 """When a task needs a worker after all: what Airflow 3.3.2 does on a worker only."""
 
+from datetime import datetime, timedelta
+from math import isfinite
+from types import NoneType
 from typing import Any
 
 from cronlift.airflow.outcome import FINISH_IN_TRIGGERER, FINISH_IN_WORKER
 
+# Settings of a DAG that say how Airflow renders values.
+_FOR_VALUES = ("user_defined_filters", "render_template_as_native_obj", "jinja_environment_kwargs")
+# What Airflow 3.3.2 stores in a DAG, sends to the process that runs triggers, and reads back as it was.
+_PLAIN = (str, bool, timedelta, NoneType)
+_INTEGERS = range(-(2**63), 2**64)
 _FOR_THE_END = ("outlets", "on_success_callback", "email", "retry_policy", "multiple_outputs", "_post_execute_hook")
 
 
@@ -11,7 +19,8 @@ def reasons_to_start_in_worker(task: Any) -> list[str]:
     """Name what only works when the task starts on a worker.
 
     A pool and the max_active_tis_* do not bound tasks that start in the triggerer (4 tasks of a pool with one slot ran
-    at once). Results of other tasks arrive there unresolved, and user_defined_macros do not arrive at all.
+    at once). Results of other tasks arrive there unresolved, and user_defined_macros do not arrive at all. Values are
+    stored in the serialized DAG for it, where Airflow writes a function, or an object of a class, as its `str`.
 
     Args:
         task: An operator that is not mapped; a mapped one starts on a worker always.
@@ -30,9 +39,13 @@ def reasons_to_start_in_worker(task: Any) -> list[str]:
         found.append("pre_execute")
     if _holds_references(task.values):
         found.append("values with another task's result")
+    elif not _is_plain(task.values):
+        found.append("values that are no plain data")
     dag = task.get_dag()
     if dag is not None and getattr(dag, "user_defined_macros", None):
         found.append("user_defined_macros")
+    if task.values:
+        found += [name for name in _FOR_VALUES if getattr(dag, name, None)]
     return found
 
 
@@ -66,3 +79,16 @@ def _holds_references(value: Any) -> bool:
     if isinstance(value, dict):
         return any(_holds_references(each) for each in value.values())
     return isinstance(value, (list, tuple, set)) and any(_holds_references(each) for each in value)
+
+
+def _is_plain(value: Any) -> bool:
+    """Tell whether a value comes out of the serialized DAG as it went in."""
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_plain(each) for key, each in value.items())
+    if isinstance(value, (list, tuple, set)):
+        return all(_is_plain(each) for each in value)
+    if isinstance(value, datetime):
+        return value.tzinfo is not None
+    if isinstance(value, (int, float)):
+        return value in _INTEGERS if isinstance(value, int) else isfinite(value)
+    return isinstance(value, _PLAIN)

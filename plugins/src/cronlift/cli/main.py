@@ -11,7 +11,7 @@ import click
 _COMMANDS = (
     *("import", "fires", "prove", "replay", "cutover", "compare"),
     *("new", "diff", "bump", "teams"),
-    *("render", "validate", "doctor", "sweep", "migrate"),
+    *("render", "validate", "doctor", "where", "sweep", "migrate"),
 )
 
 

@@ -261,10 +261,13 @@ class _Maker:
         if mode in ("auto", "keep"):
             if path and (path.startswith("/tmp/") or covered(path, volumes)):  # noqa: S108 - the Pod's own
                 return command, "keep"
-            if mode == "keep" or not is_log(found):
-                self._scratch(found.path, person, volumes)
+            has_place = self._scratch(found.path, person, volumes)
+            if has_place or mode == "keep" or not is_log(found):
                 self.changes.append(f"what it writes to {found.path} is gone when the Pod ends")
-                self.cures.append("Decide `redirect: stdout` to see it in the task's log, or name a volume.")
+                self.cures.append(
+                    "Decide `redirect: stdout`, below `defaults` for all lines, to see it in the task's log; or name a "
+                    "volume."
+                )
                 return command, "keep"
             mode = "stdout"
         # Passwords that left it have moved its end.

@@ -1,28 +1,20 @@
 """`report.html`: one page that holds everything, with the picture of the day. Made from `report.json` alone."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from cronlift.crontab.report_load import MINUTES_PER_DAY, Load, load_of
+from cronlift.crontab.report_load import Load, load_of
 from cronlift.crontab.report_markdown import IN_THE_IMAGE, MEANINGS, matrix, presences, secrets_of
+from cronlift.crontab.report_picture import COLOURS, OFTEN, REST, clock, day, verdicts, week
+from cronlift.crontab.users import NOBODY
 
-_COLOURS = {
-    "exact": "#2e7d32",
-    "equivalent": "#558b2f",
-    "changed": "#f9a825",
-    "needs-decision": "#c62828",
-    "host-only": "#6d4c41",
-    "never-ran": "#78909c",
-    "rejected-by-daemon": "#8e24aa",
-    "disabled": "#90a4ae",
-    "blank": "#cfd8dc",
-    "comment": "#cfd8dc",
-    "setting": "#b0bec5",
-}
-_WEEKDAYS = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
-_DAY_WIDTH, _DAY_HEIGHT = 1440, 160
-_CELL = 36
+MOST_NAMES = 8
+"""Of jobs in one cell of the table of the busiest minutes."""
+
+_WITHOUT_JOBS = ("blank", "comment")
+"""Verdicts whose lines are hidden until somebody wants to see them."""
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 100rem; padding: 0 1rem; color: #1c2326; }
 h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2rem; }
@@ -30,8 +22,11 @@ table { border-collapse: collapse; width: 100%; } th { text-align: left; positio
 th, td { padding: .3rem .5rem; border-bottom: 1px solid #e0e4e6; vertical-align: top; }
 code { font: 13px/1.4 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere; }
 .mark { color: #fff; border-radius: .6rem; padding: .05rem .5rem; white-space: nowrap; font-size: 13px; }
-.small { color: #5f6b70; font-size: 13px; } svg { width: 100%; height: auto; } .heat { max-width: 64rem; }
+.small { color: #5f6b70; font-size: 13px; } svg { width: 100%; height: auto; } .few { width: auto; }
 .figures { display: flex; gap: 2rem; flex-wrap: wrap; } .figures b { display: block; font-size: 1.6rem; }
+.bar { display: flex; gap: 2px; margin: 1.2rem 0 0; } .bar span { color: #fff; font-size: 13px; min-width: 1.6rem;
+  padding: .1rem .4rem; box-sizing: border-box; overflow: hidden; white-space: nowrap; }
+.key { display: inline-block; width: .8rem; height: .8rem; margin: 0 .3rem 0 1rem; vertical-align: -1px; }
 label { margin-right: 1rem; white-space: nowrap; }
 """
 _SCRIPT = """
@@ -52,13 +47,14 @@ def html(report: Mapping[str, Any]) -> str:
     lines: Sequence[Mapping[str, Any]] = report["lines"]
     load = load_of(lines)
     title = f"Crontabs of team {report['team']}"
+    zone = f"{report['timezone']} time" if report.get("timezone") else "the old host's time"
     body = [
         f"<h1>{escape(title)}</h1>",
         _figures(report, load),
-        "<h2>The day</h2>",
-        _day(load),
-        "<h2>The week</h2>",
-        _week(load),
+        verdicts(report["counts"], MEANINGS),
+        *_decisions(lines),
+        *_pictures(load, escape(zone)),
+        *_files(report["groups"], lines),
         "<h2>Every line</h2>",
         _filters(report["counts"]),
         _lines(lines),
@@ -76,16 +72,15 @@ def html(report: Mapping[str, Any]) -> str:
 def _figures(report: Mapping[str, Any], load: Load) -> str:
     counts = report["counts"]
     dags = sum(bool(line["dag_id"]) for line in report["lines"])
-    peak = f"{load.peak_minute // 60:02}:{load.peak_minute % 60:02}"
     shown = [
         (f"{sum(counts.values()):,}", "lines"),
         (f"{dags:,}", "DAGs"),
         (f"{counts['needs-decision']:,}", "need a decision"),
-        (f"{load.runs_per_day:,.0f}", "runs a day"),
-        (f"{load.peak:,}", f"Pods at most that start in one minute ({peak})"),
+        (f"{load.runs_per_day:,.0f}", "runs a day, each a Pod"),
+        (f"{load.peak:,}", f"Pods at most that start in one minute ({clock(load.peak_minute)})"),
         (
             f"{load.often_share:.0%}",
-            f"of all runs are those of the {load.often} jobs that run every 5 min or more often",
+            f"of all runs are those of the {load.often.jobs} jobs that run every 5 min or more often",
         ),
     ]
     return (
@@ -93,48 +88,73 @@ def _figures(report: Mapping[str, Any], load: Load) -> str:
     )
 
 
-def _day(load: Load) -> str:
-    """Draw the starts in each minute of a day as one line of bars; more than the scale holds is cut, and said."""
-    top = max(load.by_minute) or 1.0
-    points = "".join(
-        f"M{minute} {_DAY_HEIGHT}V{_DAY_HEIGHT - value / top * _DAY_HEIGHT:.1f}"
-        for minute, value in enumerate(load.by_minute)
-        if value
-    )
-    hours = "".join(
-        f'<path d="M{hour * 60} 0V{_DAY_HEIGHT}" stroke="#e0e4e6"/>'
-        f'<text x="{hour * 60 + 3}" y="{_DAY_HEIGHT + 16}" font-size="14" fill="#5f6b70">{hour:02}</text>'
-        for hour in range(0, 24)
-    )
-    return (
-        f'<svg viewBox="0 -20 {_DAY_WIDTH} {_DAY_HEIGHT + 40}" role="img" aria-label="Starts in each minute of a day">'
-        f'{hours}<path d="{points}" stroke="#1565c0" stroke-width="1" fill="none"/>'
-        f'<text x="4" y="-6" font-size="14" fill="#5f6b70">{top:,.3g} starts in a minute</text></svg>'
-        f'<p class="small">Mean starts in each of the {MINUTES_PER_DAY} minutes of a day, by the wall clock.</p>'
-    )
+def _decisions(lines: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Tell first what somebody has to do."""
+    open_ones = [line for line in lines if line["verdict"] == "needs-decision"]
+    if open_ones:
+        rows = "".join(
+            f'<tr><td class="small">{_place(line)}</td><td><code>{escape(line["raw"])}</code></td>'
+            f"<td>{_paragraph(line['reason'])}{_paragraph(line['cure'], 'To do: ')}</td></tr>"
+            for line in open_ones
+        )
+        yield f"<h2>Left out until you decide</h2><table><tbody>{rows}</tbody></table>"
 
 
-def _week(load: Load) -> str:
-    top = max((value for day in load.by_hour for value in day), default=0.0) or 1.0
-    cells = []
-    for weekday, name in enumerate(_WEEKDAYS):
-        y = weekday * _CELL
-        cells.append(f'<text x="0" y="{y + _CELL * 0.6:.0f}" font-size="14" fill="#5f6b70">{name}</text>')
-        for hour, value in enumerate(load.by_hour[weekday]):
-            shade = f"hsl(210 70% {96 - 56 * (value / top) ** 0.5:.0f}%)"
-            cells.append(
-                f'<rect x="{40 + hour * _CELL}" y="{y}" width="{_CELL - 2}" height="{_CELL - 2}" fill="{shade}">'
-                f"<title>{name} {hour:02}:00, {value:,.1f} starts</title></rect>"
-            )
-    hours = "".join(
-        f'<text x="{40 + hour * _CELL + 8}" y="{7 * _CELL + 16}" font-size="14" fill="#5f6b70">{hour:02}</text>'
-        for hour in range(24)
+def _pictures(load: Load, zone: str) -> Iterator[str]:
+    if not load.peak:
+        return
+    keys = ((OFTEN, load.often, "every 5 minutes or more often"), (REST, load.rest, "less often"))
+    legend = "".join(
+        f'<span class="key" style="background:{colour}"></span>{_jobs(part.jobs)} {what}: '
+        f"{part.runs_per_day:,.0f} runs a day"
+        for colour, part, what in keys
+        if part.jobs
     )
-    return (
-        f'<svg class="heat" viewBox="0 0 {44 + 24 * _CELL} {7 * _CELL + 24}" role="img" '
-        f'aria-label="Starts in each hour of a week">{"".join(cells)}{hours}</svg>'
-        f'<p class="small">Mean starts in each hour; darkest: {top:,.3g}.</p>'
-    )
+    yield "<h2>The day</h2>"
+    yield f'<p class="small">Starts in each minute of the day, {zone}, as a mean over the year.{legend}</p>'
+    yield day(load)
+    yield "<h2>Busiest minutes</h2>"
+    yield _busiest(load)
+    if load.rest.jobs:
+        often = f" The others add {load.often.runs_per_day / 24:,.0f} in each hour." if load.often.jobs else ""
+        yield "<h2>The week</h2>"
+        yield (
+            f'<p class="small">Starts in each hour, {zone}, of {_jobs(load.rest.jobs)} less often than every '
+            f"5 minutes.{often}</p>"
+        )
+        yield week(load)
+
+
+def _jobs(count: int) -> str:
+    return "1 job that runs" if count == 1 else f"{count:,} jobs that run"
+
+
+def _busiest(load: Load) -> str:
+    rows = []
+    for busy in load.busiest:
+        often = busy.starts - len(busy.others)
+        told = [f"<code>{escape(each)}</code>" for each in busy.others[:MOST_NAMES]]
+        if len(busy.others) > MOST_NAMES:
+            told.append(f"{len(busy.others) - MOST_NAMES} more")
+        if often:
+            told.append(f"{often} of those that run often")
+        rows.append(f"<tr><td>{clock(busy.minute)}</td><td>{busy.starts}</td><td>{', '.join(told)}</td></tr>")
+    head = "<tr><th>at</th><th>Pods</th><th>jobs that can start then</th></tr>"
+    return f'<table class="few"><thead>{head}</thead><tbody>{"".join(rows)}</tbody></table>'
+
+
+def _files(groups: Mapping[str, Mapping[str, Any]], lines: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    rows = []
+    for group in groups.values():
+        dags = sum(bool(line["dag_id"]) for line in lines if line["file"] == group["file"])
+        told = "".join(_paragraph(each) for each in group["warnings"])
+        rows.append(
+            f"<tr><td><code>{escape(group['file'])}</code></td><td>{group['flavour']}, {group['format']}</td>"
+            f'<td>{dags}</td><td>{group["state"]}</td><td class="small">{told}</td></tr>'
+        )
+    if rows:
+        head = "<tr><th>file</th><th>daemon, format</th><th>DAGs</th><th>state</th><th>to know</th></tr>"
+        yield f"<h2>Files</h2><table><thead>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
 
 
 def _filters(counts: Mapping[str, int]) -> str:
@@ -142,7 +162,8 @@ def _filters(counts: Mapping[str, int]) -> str:
     for verdict, count in counts.items():
         if count:
             boxes.append(
-                f'<label><input type="checkbox" checked data-verdict="{verdict}"> {_mark(verdict)} {count} '
+                f'<label><input type="checkbox"{"" if verdict in _WITHOUT_JOBS else " checked"} '
+                f'data-verdict="{verdict}"> {_mark(verdict)} {count} '
                 f'<span class="small">{escape(MEANINGS[verdict])}</span></label>'
             )
     return f"<p>{' '.join(boxes)}</p>"
@@ -152,11 +173,13 @@ def _lines(lines: Iterable[Mapping[str, Any]]) -> str:
     rows = []
     for line in lines:
         told = [_paragraph(line["reason"]), _paragraph(line["cure"], "To do: ")]
-        told += [_paragraph(each, "To know: ") for each in line["warnings"]]
+        told += [_paragraph(each, "To know: ") for each in line["warnings"] if each != NOBODY]
         dag = f"<code>{escape(line['dag_id'])}</code><br>" if line["dag_id"] else ""
-        words = f"{dag}<span class='small'>{escape(line.get('words') or '')}</span>"
+        runs = f"<br>{line['runs_per_day']:,.4g} runs a day" if dag and line.get("runs_per_day") else ""
+        words = f"{dag}<span class='small'>{escape(line.get('words') or '')}{runs}</span>"
+        hidden = " hidden" if line["verdict"] in _WITHOUT_JOBS else ""
         rows.append(
-            f'<tr data-verdict="{line["verdict"]}"><td class="small">{escape(line["file"])}:{line["line"]}</td>'
+            f'<tr data-verdict="{line["verdict"]}"{hidden}><td class="small">{_place(line)}</td>'
             f"<td>{_mark(line['verdict'])}</td><td><code>{escape(line['raw'])}</code></td><td>{words}</td>"
             f"<td>{''.join(told)}</td></tr>"
         )
@@ -189,9 +212,14 @@ def _matrices(lines: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
 
 
+def _place(line: Mapping[str, Any]) -> str:
+    return f"{escape(line['file'])}:{line['line']}"
+
+
 def _paragraph(text: str, head: str = "") -> str:
-    return f"<div{' class=small' if head else ''}>{head}{escape(text)}</div>" if text else ""
+    told = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+    return f"<div{' class=small' if head else ''}>{head}{told}</div>" if text else ""
 
 
 def _mark(verdict: str) -> str:
-    return f'<span class="mark" style="background:{_COLOURS[verdict]}">{verdict}</span>'
+    return f'<span class="mark" style="background:{COLOURS[verdict]}">{verdict}</span>'

@@ -3,7 +3,7 @@
 Days on which the clock changes are left aside: this is about load, not about single starts.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -16,6 +16,9 @@ from cronlift.errors import ScheduleError
 MINUTES_PER_DAY = 24 * 60
 OFTEN_RUNS_PER_DAY = 288
 """Every five minutes: a Pod takes seconds to start, so such jobs pay most for it."""
+
+BUSIEST = 5
+"""How many of the busiest minutes are told."""
 
 _YEAR = [date(2027, 1, 1) + timedelta(days=each) for each in range(365)]
 """Any year will do; each weekday is in it 52 times or 53."""
@@ -45,6 +48,11 @@ class Rhythm:
         return min(after - before for before, after in zip(self.minutes, following, strict=True)) * 60
 
     @property
+    def is_often(self) -> bool:
+        """Tell whether it starts every five minutes or more often."""
+        return self.runs_per_day >= OFTEN_RUNS_PER_DAY
+
+    @property
     def runs_per_day(self) -> float:
         """Return the mean over a year."""
         days = sum(share * count for share, count in zip(self.weekdays, _WEEKDAY_COUNTS, strict=True))
@@ -52,26 +60,69 @@ class Rhythm:
 
 
 @dataclass(frozen=True)
+class Part:
+    """Jobs that are counted together: those that run often, or all others.
+
+    Args:
+        jobs: How many lines.
+        runs_per_day: Of them together.
+        by_minute: Mean starts in each minute of the day.
+        by_hour: Mean starts in each hour of each weekday, Sunday first.
+    """
+
+    jobs: int
+    runs_per_day: float
+    by_minute: tuple[float, ...]
+    by_hour: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class Busy:
+    """A minute of the day in which many jobs can start.
+
+    Args:
+        minute: Of the day.
+        starts: How many jobs can start in it, at most.
+        others: The DAG ids of those that do not run every five minutes or more often.
+    """
+
+    minute: int
+    starts: int
+    others: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Load:
     """What a report's lines start together.
 
     Args:
-        by_minute: Mean starts in each minute of the day.
-        by_hour: Mean starts in each hour of each weekday, Sunday first.
+        often: The lines that run every five minutes or more often.
+        rest: All others.
         peak: The most starts that one minute of a day can have.
         peak_minute: That minute of the day.
-        runs_per_day: Of all lines together.
-        often: The lines that run every five minutes or more often.
-        often_share: Their part of all runs, from 0 to 1.
+        busiest: The minutes with the most starts, first the one with the most.
     """
 
-    by_minute: tuple[float, ...]
-    by_hour: tuple[tuple[float, ...], ...]
+    often: Part
+    rest: Part
     peak: int
     peak_minute: int
-    runs_per_day: float
-    often: int
-    often_share: float
+    busiest: tuple[Busy, ...] = ()
+
+    @property
+    def by_minute(self) -> tuple[float, ...]:
+        """Return the mean starts of all lines in each minute of the day."""
+        return tuple(map(sum, zip(self.often.by_minute, self.rest.by_minute, strict=True)))
+
+    @property
+    def runs_per_day(self) -> float:
+        """Return the runs of all lines."""
+        return self.often.runs_per_day + self.rest.runs_per_day
+
+    @property
+    def often_share(self) -> float:
+        """Return the part of all runs that are those of the lines that run often, from 0 to 1."""
+        return self.often.runs_per_day / self.runs_per_day if self.runs_per_day else 0.0
 
 
 def rhythm_of(schedule: Schedule) -> Rhythm:
@@ -87,34 +138,35 @@ def load_of(lines: Iterable[Mapping[str, Any]]) -> Load:
     Args:
         lines: Of a report.
     """
-    by_minute, together = [0.0] * MINUTES_PER_DAY, [0] * MINUTES_PER_DAY
+    rhythms = [(line["dag_id"], rhythm) for line in lines if (rhythm := rhythm_of_line(line)) and rhythm.minutes]
+    often = [rhythm for _, rhythm in rhythms if rhythm.is_often]
+    rest = [(name, rhythm) for name, rhythm in rhythms if not rhythm.is_often]
+    together = [0] * MINUTES_PER_DAY
+    for _, rhythm in rhythms:
+        for minute in rhythm.minutes:
+            together[minute] += 1
+    peak = max(together)
+    order = sorted(range(MINUTES_PER_DAY), key=lambda minute: (-together[minute], minute))
+    busiest = [Busy(minute, together[minute], _others(minute, rest)) for minute in order[:BUSIEST] if together[minute]]
+    return Load(_part(often), _part([rhythm for _, rhythm in rest]), peak, together.index(peak), tuple(busiest))
+
+
+def _others(minute: int, rest: Iterable[tuple[str, Rhythm]]) -> tuple[str, ...]:
+    return tuple(name for name, rhythm in rest if minute in rhythm.minutes)
+
+
+def _part(rhythms: Sequence[Rhythm]) -> Part:
+    by_minute = [0.0] * MINUTES_PER_DAY
     by_hour = [[0.0] * 24 for _ in range(7)]
-    runs = often_runs = 0.0
-    often = 0
-    for line in lines:
-        rhythm = rhythm_of_line(line)
-        if rhythm is None or not rhythm.minutes:
-            continue
+    for rhythm in rhythms:
         mean = rhythm.runs_per_day / len(rhythm.minutes)
         for minute in rhythm.minutes:
             by_minute[minute] += mean
-            together[minute] += 1
         for hour, count in _per_hour(rhythm.minutes):
             for weekday, share in enumerate(rhythm.weekdays):
                 by_hour[weekday][hour] += share * count
-        runs += rhythm.runs_per_day
-        if rhythm.runs_per_day >= OFTEN_RUNS_PER_DAY:
-            often, often_runs = often + 1, often_runs + rhythm.runs_per_day
-    peak = max(together)
-    return Load(
-        tuple(by_minute),
-        tuple(tuple(each) for each in by_hour),
-        peak,
-        together.index(peak),
-        runs,
-        often,
-        often_runs / runs if runs else 0.0,
-    )
+    runs = sum(rhythm.runs_per_day for rhythm in rhythms)
+    return Part(len(rhythms), runs, tuple(by_minute), tuple(map(tuple, by_hour)))
 
 
 def rhythm_of_line(line: Mapping[str, Any]) -> Rhythm | None:

@@ -121,10 +121,10 @@ def _load(lines: Sequence[Mapping[str, Any]]) -> list[str]:
         return []
     at = f"{load.peak_minute // 60:02}:{load.peak_minute % 60:02}"
     words = [f"{load.runs_per_day:,.0f} runs a day; at most {load.peak} start in one minute ({at})."]
-    if load.often:
+    if load.often.jobs:
         words.append(
-            f"{load.often} jobs run every five minutes or more often and make {load.often_share:.0%} of all runs: each "
-            "run is a Pod, so let them run less often, or put their loop into a Deployment."
+            f"{load.often.jobs} jobs run every five minutes or more often and make {load.often_share:.0%} of all runs: "
+            "each run is a Pod, so let them run less often, or put their loop into a Deployment."
         )
     return ["## Load", " ".join(words)]
 

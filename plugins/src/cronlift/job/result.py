@@ -16,6 +16,10 @@ from cronlift.errors import ResultError
 RESULT_MARK = "cronlift-result:"
 # An XCom is a row of Airflow's database, and every task that pulls it reads it whole.
 RESULT_LIMIT_CHARACTERS = 1024 * 1024
+# What Airflow sends between its processes, and so the least that a result may hold.
+_INTEGERS = range(-(2**63), 2**64)
+# More than anyone writes, and less than what exhausts the stack of those who pass it on.
+DEPTH_LIMIT = 100
 # As JSON writes it; after an even number of backslashes, or it is but the text backslash-u0000.
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _COMPLETION_INDEX = "batch.kubernetes.io/job-completion-index"
@@ -187,27 +191,42 @@ def _value(source: ResultSource, result: PodResult) -> Any:
             f"Several containers of Pod {result.pod} left a result: {names}. Let only one of them give a result."
         )
     ((container, text),) = result.texts.items()
+    whose = f"The result of container {container} of Pod {result.pod}"
     try:
         value = json.loads(text, parse_constant=_refuse_constant)
-        _refuse_unstorable(value)
     except (ValueError, RecursionError) as error:
-        raise ResultError(
-            f"The result of container {container} of Pod {result.pod} is no JSON: {error}. It begins with "
-            f"{text[:80]!r}. {_how(source)}"
-        ) from error
+        raise ResultError(f"{whose} is no JSON: {error}. It begins with {text[:80]!r}. {_how(source)}") from error
+    try:
+        _refuse_unstorable(value)
+    except ValueError as error:
+        raise ResultError(f"{whose} cannot be kept by Airflow: {error}. It begins with {text[:80]!r}.") from error
     return value
 
 
 def _refuse_unstorable(value: Any) -> None:
-    """Refuse what PostgreSQL's JSON cannot hold: infinity, as 1e999 becomes, half a surrogate pair, the character NUL.
+    """Refuse what Airflow cannot pass on or PostgreSQL's JSON not hold.
+
+    That is infinity, as 1e999 becomes, half a surrogate pair, the character NUL, an integer beyond 64 bits, and lists
+    in lists without an end. In an event to a worker the last four would end the triggerer (3.3.2), again and again.
 
     Raises:
         ValueError: It holds one of them.
     """
+    _refuse_unsendable(value)
     text = json.dumps(value, allow_nan=False, ensure_ascii=False)
     text.encode()
     if _NUL.search(text):
         raise ValueError("it holds the character NUL")
+
+
+def _refuse_unsendable(value: Any, depth: int = 0) -> None:
+    if depth > DEPTH_LIMIT:
+        raise ValueError(f"it is nested deeper than {DEPTH_LIMIT} levels")
+    if isinstance(value, int) and value not in _INTEGERS:
+        raise ValueError(f"the number {str(value)[:24]}... has more than 64 bits; write it as a text, in quotes")
+    if isinstance(value, (dict, list)):
+        for each in value.values() if isinstance(value, dict) else value:
+            _refuse_unsendable(each, depth + 1)
 
 
 def _how(source: ResultSource) -> str:
