@@ -22,6 +22,7 @@ from cronlift.crontab.secrets import externalise, find_secrets, mask
         ('DB_PASS="s 3"', 'DB_PASS="***"', "DB_PASS"),
         ("AWS_SECRET_ACCESS_KEY=s3 aws s3 ls", "AWS_SECRET_ACCESS_KEY=*** aws s3 ls", "AWS_SECRET_ACCESS_KEY"),
         ("mysqladmin --password1 s3", "mysqladmin --password1 ***", "PASSWORD1"),
+        ("pan.sh -user:me -pass:s3 -trans:t", "pan.sh -user:me -pass:*** -trans:t", "PASS"),
         ("x --pw=s3", "x --pw=***", "PW"),
         ("wp user update 1 --user_pass=s3", "wp user update 1 --user_pass=***", "USER_PASS"),
         ("plink -pw s3 me@h", "plink -pw *** me@h", "PW"),

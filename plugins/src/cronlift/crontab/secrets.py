@@ -77,12 +77,12 @@ _RULES = (
         _from_option,
     ),
     _rule(rf"(?<![\w-])(?P<option>[A-Z0-9]{{0,40}}_(?:PW|PSW)|SSHPASS)={_VALUE}", _from_option),
-    # Long options: --password=X, --password X, -password X, /pass:X.
+    # Long options: --password=X, --password X, -password X, /pass:X, -pass:X.
     _rule(
         rf"(?<!\S)--?(?P<option>(?:[a-z0-9]{{1,40}}[-._]){{0,8}}(?:{_HIDDEN}[0-9]{{0,2}}|pw))(?:=|[ \t]+){_VALUE}",
         _from_option,
     ),
-    _rule(rf"(?<!\S)/(?P<option>{_HIDDEN}):{_VALUE}", _from_option),
+    _rule(rf"(?<!\S)(?:/|--?)(?P<option>(?:[a-z0-9]{{1,40}}[-._]){{0,8}}{_HIDDEN}):{_VALUE}", _from_option),
     _rule(rf"(?<!\S)(?:-{{1,2}}param:|-D)(?P<option>[\w.-]{{0,60}}?{_HIDDEN})={_VALUE}", _from_option),
     # JSON: "password": "X", with a backslash before the quotes or without.
     _rule(
