@@ -77,6 +77,15 @@ def test_job_that_was_commented_out_is_told_to_be_one(tab: str) -> None:
     assert "tab:2: the line is a comment" in err
 
 
+@pytest.mark.parametrize("text", ["*/30 * * * * * /x", "0 30 2 * * * /x", "* * * * * *", "@daily */5 * * * /x"])
+def test_sixth_field_that_the_daemon_refuses_prints_nothing(tab: str, text: str) -> None:
+    for flavour in ("debian", "cronie"):
+        Path(tab).write_text(f"{text}\n")
+        code, out, err = fires(tab, 1, flavour)
+        assert (code, out) == (1, [])
+        assert "rejects it" in err
+
+
 def test_cron_tz_above_the_line_counts_for_cronie_alone(tab: str) -> None:
     assert fires(tab, 5, "cronie")[1] == ["29T06:30:00"]
     assert fires(tab, 5, "debian")[1] == ["29T01:00:00"]

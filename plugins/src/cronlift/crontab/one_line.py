@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from cronlift.crontab.assignment import parse_assignment
 from cronlift.crontab.cutover import restore_lines
+from cronlift.crontab.dialects import dialect_of
 from cronlift.crontab.entry import Reading, split_schedule
 from cronlift.crontab.expression import Schedule, parse_schedule
 from cronlift.crontab.model import Flavour, Format, Source
@@ -74,7 +75,10 @@ def _fields(text: str, flavour: Flavour) -> str:
         raise ScheduleError("the line is blank", cure=cure)
     if parse_assignment(text, flavour) is not None:
         raise ScheduleError("the line is a setting", cure=cure)
-    schedule, _ = split_schedule(text.removeprefix("-") if flavour is Flavour.CRONIE else text)
+    schedule, rest = split_schedule(text.removeprefix("-") if flavour is Flavour.CRONIE else text)
+    if rest is not None and rest.startswith("*"):
+        what = dialect_of(text) or "a sixth time field stands where the command should be"
+        raise ScheduleError(f"{what}; the daemon rejects it", cure="Write five time fields, then the command.")
     return schedule or text
 
 
