@@ -192,3 +192,10 @@ async def test_last_lines_of_a_log_are_read_within_bounds(api, client):
     content = await client.read_log("team-demo", "p", "main", lines=2, limit_bytes=1000)
     assert [line.split(b" ", 1)[1] for line in content.splitlines()] == [b"two", b"three"]
     assert api.seen[-1][2]["limitBytes"] == "1000"
+
+
+async def test_proxy_of_the_cluster_is_used(api, metrics):
+    async with aiohttp.ClientSession() as session:
+        behind = KubernetesClient(session, ClusterConfig("http://behind.invalid", proxy=api.url), LAUNCHER, metrics)
+        assert await behind.list_jobs("team-demo", "") == []
+    assert api.seen[0][1]["Host"] == "behind.invalid"

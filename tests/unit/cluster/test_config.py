@@ -74,6 +74,50 @@ def test_laptop_uses_its_kubeconfig(tmp_path):
     assert (config.host, config.ssl_context, config.token()) == ("http://127.0.0.1:1234", None, "from-kubeconfig")
 
 
+def test_refused_token_of_a_kubeconfig_is_read_from_the_file_again(tmp_path):
+    """A Secret that is mounted is rotated in place; the official client would keep what it read first."""
+    path = tmp_path / "kubeconfig"
+    path.write_text(KUBECONFIG)
+    config = load_kubeconfig(str(path))
+    assert config.token() == "from-kubeconfig"
+    path.write_text(KUBECONFIG.replace("from-kubeconfig", "rotated"))
+    assert config.token(fresh=True) == "rotated"
+
+
+def test_kubeconfig_that_is_being_written_keeps_its_token(tmp_path, caplog):
+    path = tmp_path / "kubeconfig"
+    path.write_text(KUBECONFIG)
+    config = load_kubeconfig(str(path))
+    path.write_text("contexts: [")
+    assert config.token(fresh=True) == "from-kubeconfig"
+    assert "cannot be read again" in caplog.text
+
+
+def test_refused_token_of_an_exec_plugin_is_asked_for_again(tmp_path):
+    """Also when the plugin says of no token when it expires."""
+    count, plugin = tmp_path / "count", tmp_path / "plugin"
+    plugin.write_text(
+        f"#!/bin/sh\necho x >> {count}\n"
+        'printf \'{"apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential", '
+        f'"status": {{"token": "token-%d"}}}}\' "$(wc -l < {count})"\n'
+    )
+    plugin.chmod(0o755)
+    path = tmp_path / "kubeconfig"
+    user = f"exec: {{apiVersion: client.authentication.k8s.io/v1, command: {plugin}, interactiveMode: Never}}"
+    path.write_text(KUBECONFIG.replace("token: from-kubeconfig", user))
+    config = load_kubeconfig(str(path))
+    assert config.token() == "token-1"
+    assert config.token(fresh=True) == "token-2"
+
+
+def test_proxy_and_name_of_the_certificate_are_taken_from_the_kubeconfig(tmp_path):
+    path = tmp_path / "kubeconfig"
+    server = 'server: "http://127.0.0.1:1234/", proxy-url: "http://proxy:3128", tls-server-name: "inner"'
+    path.write_text(KUBECONFIG.replace('server: "http://127.0.0.1:1234/"', server))
+    config = load_kubeconfig(str(path))
+    assert (config.proxy, config.server_name) == ("http://proxy:3128", "inner")
+
+
 TWO_CONTEXTS = KUBECONFIG.replace("contexts: [", "contexts: [{name: gpu, context: {cluster: gpu, user: me}}, ").replace(
     "clusters: [", 'clusters: [{name: gpu, cluster: {server: "http://127.0.0.1:5678"}}, '
 )

@@ -9,7 +9,7 @@ import json
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, nullcontext
-from typing import Any
+from typing import Any, TypedDict
 from urllib.parse import quote
 
 import aiohttp
@@ -41,6 +41,14 @@ _ERRORS: dict[int, type[errors.ApiError]] = {
 _RESOURCES = {"ConfigMap": "configmaps", "Secret": "secrets", "PersistentVolumeClaim": "persistentvolumeclaims"}
 
 Json = dict[str, Any]
+
+
+class _Way(TypedDict):
+    """How a request gets to the API server, as aiohttp takes it."""
+
+    ssl: ssl.SSLContext | bool
+    proxy: str | None
+    server_hostname: str | None
 
 
 class KubernetesClient:
@@ -236,8 +244,8 @@ class KubernetesClient:
                 self._config.host + path,
                 params=params,
                 headers=await self._headers(),
-                ssl=self._ssl(),
                 timeout=timeout,
+                **self._way(),
             ) as response:
                 if response.status >= 400:
                     raise _api_error(call, response, await response.read())
@@ -310,7 +318,7 @@ class KubernetesClient:
                 params=params,
                 data=data,
                 headers=headers,
-                ssl=self._ssl(),
+                **self._way(),
                 timeout=aiohttp.ClientTimeout(total=CALL_TIMEOUT_SECONDS, sock_connect=CONNECT_TIMEOUT_SECONDS),
             ) as response:
                 content = await response.read()
@@ -334,8 +342,9 @@ class KubernetesClient:
             headers["Impersonate-User"] = self.impersonate
         return headers
 
-    def _ssl(self) -> ssl.SSLContext | bool:
-        return self._config.ssl_context or True
+    def _way(self) -> "_Way":
+        config = self._config
+        return {"ssl": config.ssl_context or True, "proxy": config.proxy, "server_hostname": config.server_name}
 
 
 def request_kind(method: str, path: str, params: Mapping[str, str]) -> tuple[str, str]:

@@ -5,6 +5,7 @@ read the same, costs a second of CPU and 60 MiB to import. On a laptop and in te
 what it does best: kubeconfig files with their certificates, exec plugins and tokens.
 """
 
+import logging
 import os
 import ssl
 import time
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from cronlift.errors import ClusterConfigError
+
+log = logging.getLogger(__name__)
 
 ACCOUNT_FOLDER = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 # The kubelet renews a Pod's token at 80 % of its hour; client-go reads the file again every minute.
@@ -28,11 +31,17 @@ class ClusterConfig:
         host: URL of the API server, without a slash at the end.
         ssl_context: How to check its certificate and show ours; None for plain HTTP, which only tests use.
         read_token: Returns the bearer token; None when the certificate, or nothing, authenticates. Blocking.
+        renew: Called before a token that was refused is read again: what it comes from may have changed. Blocking.
+        proxy: URL of the HTTP proxy that leads there; None for none.
+        server_name: The name that its certificate has, when that is not the URL's.
     """
 
     host: str
     ssl_context: ssl.SSLContext | None = None
     read_token: Callable[[], str | None] | None = None
+    renew: Callable[[], None] | None = None
+    proxy: str | None = None
+    server_name: str | None = None
     _token: str | None = field(default=None, repr=False)
     _read_at: float = field(default=float("-inf"), repr=False)
 
@@ -45,6 +54,8 @@ class ClusterConfig:
         if self.read_token is None:
             return None
         now = time.monotonic()
+        if fresh and self.renew is not None:
+            self.renew()
         if fresh or now - self._read_at > TOKEN_MAX_AGE_SECONDS:
             self._token, self._read_at = self.read_token(), now
         return self._token
@@ -80,6 +91,19 @@ def load_kubeconfig(path: str, context: str | None = None) -> ClusterConfig:
             f"No Kubernetes cluster: this is no Pod with a ServiceAccount token, and there is no file {path}. "
             "Set KUBECONFIG to a kubeconfig file."
         )
+    configuration = _read_kubeconfig(path, context)
+    source = _KubeconfigToken(path, context, configuration)
+    return ClusterConfig(
+        configuration.host.rstrip("/"),
+        _ssl_context(configuration),
+        source.read,
+        source.renew,
+        configuration.proxy or None,
+        configuration.tls_server_name or None,
+    )
+
+
+def _read_kubeconfig(path: str, context: str | None) -> Any:
     try:
         import yaml
         from kubernetes import client, config
@@ -95,9 +119,34 @@ def load_kubeconfig(path: str, context: str | None = None) -> ClusterConfig:
     except (config.ConfigException, yaml.YAMLError, OSError) as error:
         chosen = f", context {context}" if context else ""
         raise ClusterConfigError(f"Cannot use the kubeconfig {path}{chosen}: {error}") from error
-    return ClusterConfig(
-        configuration.host.rstrip("/"), _ssl_context(configuration), lambda: _bearer_token(configuration)
-    )
+    return configuration
+
+
+class _KubeconfigToken:
+    """The token of a kubeconfig, which may be rotated: a Secret that is mounted, or what an exec plugin gives.
+
+    Args:
+        path: See `load_kubeconfig`.
+        context: The same.
+        configuration: The official client's, as it was read first.
+    """
+
+    def __init__(self, path: str, context: str | None, configuration: Any) -> None:
+        self._path, self._context, self._configuration = path, context, configuration
+
+    def read(self) -> str | None:
+        # The getter runs the refresh hook of exec plugins when a token has expired.
+        value = self._configuration.get_api_key_with_prefix(
+            "authorization"
+        ) or self._configuration.get_api_key_with_prefix("BearerToken")
+        return str(value).removeprefix("Bearer ").strip() if value else None
+
+    def renew(self) -> None:
+        """Read the file again; while it cannot be read, go on with what there is."""
+        try:
+            self._configuration = _read_kubeconfig(self._path, self._context)
+        except ClusterConfigError as error:
+            log.warning("A token was refused, and cannot be read again: %s", error)
 
 
 def _in_cluster(environment: Mapping[str, str], folder: Path) -> ClusterConfig:
@@ -119,16 +168,6 @@ def _read_token_file(path: Path) -> str:
         return path.read_text(encoding="ascii").strip()
     except OSError as error:
         raise ClusterConfigError(f"Cannot read the ServiceAccount token {path}: {error}.") from error
-
-
-def _bearer_token(configuration: Any) -> str | None:
-    # The getter runs the refresh hook of exec plugins when a token has expired.
-    value = configuration.get_api_key_with_prefix("authorization") or configuration.get_api_key_with_prefix(
-        "BearerToken"
-    )
-    if value:
-        return str(value).removeprefix("Bearer ").strip()
-    return None
 
 
 def _ssl_context(configuration: Any) -> ssl.SSLContext | None:

@@ -40,7 +40,7 @@ class ExecutionClient(KubernetesClient):
                 params=query,
                 protocols=(PROTOCOL,),
                 headers=await self._headers(),
-                ssl=self._ssl(),
+                **self._way(),
                 timeout=aiohttp.ClientWSTimeout(ws_receive=timeout_seconds, ws_close=CONNECT_TIMEOUT_SECONDS),
                 max_msg_size=0,
             ) as socket:
