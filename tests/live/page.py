@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ci import bootstrap
 from ci.paths import ROOT
 from ci.repo_files import repo_files
 
@@ -30,10 +31,21 @@ def clone(folder: Path) -> Path:
             continue
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, folder / name, follow_symlinks=False)
-    (folder / ".venv").symlink_to(Path(sys.prefix))
+    _lend_environment(folder)
     for words in (("init", "--quiet", "--initial-branch=main"), ("add", "--all"), ("commit", "--quiet", "-m", "Begin")):
         git(folder, *words)
     return folder
+
+
+def _lend_environment(folder: Path) -> None:
+    """Give a copy this Python environment, with a stamp of its own: `make .venv` there must not install into ours."""
+    own = folder / ".venv"
+    own.mkdir()
+    for each in Path(sys.prefix).iterdir():
+        if each.name != bootstrap.STAMP.name:
+            (own / each.name).symlink_to(each)
+    words = "from ci import bootstrap; bootstrap.STAMP.write_text(bootstrap.lock_hash())"
+    subprocess.run([sys.executable, "-c", words], cwd=folder, check=True)
 
 
 def git(folder: Path, *words: str) -> None:
