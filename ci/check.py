@@ -107,6 +107,7 @@ def checks(root: Path) -> list[Check]:
         Check("dockerfiles", _given(dockerfiles, "hadolint", "--no-color", *dockerfiles)),
         Check("teams", _given(schema, "cronlift", "teams", "--check")),
         Check("lock", _given(["uv.lock"], "uv", "lock", "--check", "--quiet")),
+        Check("DAGs", _given(["teams.yaml"], "cronlift", "check")),
         Check("admission policy", (python, "-m", "ci.admission_policy", "--check")),
         Check("pins", (python, "-m", "ci.pin_check")),
         Check("foreign paths", (python, "-m", "ci.foreign_paths")),

@@ -216,7 +216,7 @@ def test_modules_of_one_name_in_two_teams_do_not_meet(facts: dict[str, FileFacts
         ("variable.py", "variable", 3, "asks for variable 'host'"),
         ("connection.py", "connection", 3, "asks for connection 'db'"),
         ("network.py", "network", 5, "127.0.0.1"),
-        ("other_team.py", "import", 3, "'alpha__mine'"),
+        ("other_team.py", "dag-id", 3, "'alpha__mine'"),
         ("varying.py", "varying", 4, "another value at each parse"),
         ("exits.py", "import", None, "exit code 7"),
         ("quits.py", "import", 3, "SystemExit: 3"),

@@ -19,7 +19,7 @@ from airflow.utils.dag_version_inflation_checker import check_dag_file_stability
 
 from cronlift.airflow.task_facts import facts_of_task, folders_of, from_root
 from cronlift.airflow.witness import Construction, ForbiddenWhileImportingError, Witness
-from cronlift.errors import ManifestError
+from cronlift.errors import ManifestError, TeamError
 from cronlift.facts.model import DagFacts, FileFacts, Finding
 
 if TYPE_CHECKING:
@@ -62,9 +62,9 @@ def read_file(file: Path, team: str, folder: Path, root: Path, span: Span) -> Fi
     logging.getLogger("cronlift").addHandler(advice)
     witness.watch()
     bag = _Bag(dag_folder=str(file), bundle_path=folder, bundle_name=team, load_op_links=False, collect_dags=False)
-    started = time.perf_counter()
+    began = time.perf_counter() - _waited_seconds()
     bag.process_file(str(file), only_if_updated=False)  # type: ignore[no-untyped-call]
-    seconds = time.perf_counter() - started
+    seconds = time.perf_counter() - _waited_seconds() - began
     place = _Place(file, root, folder)
     findings = [place.of_request(each) for each in witness.requests]
     findings += _import_findings(bag, witness, place)
@@ -78,6 +78,14 @@ def read_file(file: Path, team: str, folder: Path, root: Path, span: Span) -> Fi
             line = witness.construction(dag).line
             findings.append(place.here(f"DAG {dag.dag_id} cannot be stored: {_words(error)}", line=line))
     return FileFacts(from_root(file, root), team, seconds, tuple(dict.fromkeys(findings)), tuple(dags))
+
+
+def hashes(file: Path, team: str, folder: Path) -> dict[str, str]:
+    """Import a DAG file and return the hash of each of its serialized DAGs."""
+    Witness(folder, file).watch()
+    bag = _Bag(dag_folder=str(file), bundle_path=folder, bundle_name=team, load_op_links=False, collect_dags=False)
+    bag.process_file(str(file), only_if_updated=False)  # type: ignore[no-untyped-call]
+    return {dag_id: LazyDeserializedDAG(data=DagSerialization.to_dict(dag)).hash for dag_id, dag in bag.dags.items()}
 
 
 class _Bag(BundleDagBag):
@@ -190,7 +198,8 @@ def _findings_of(error: Exception, dag: Any, line: int | None, place: _Place) ->
     if isinstance(cause, ManifestError):
         yield from (place.of_fault(each, dag, line) for each in cause.faults)
         return
-    yield place.here(f"DAG {dag.dag_id}: {text}" if dag.dag_id not in text else text, line=line)
+    kind = "dag-id" if isinstance(cause, TeamError) else "import"
+    yield place.here(f"DAG {dag.dag_id}: {text}" if dag.dag_id not in text else text, line=line, kind=kind)
 
 
 def _varying(file: Path, place: _Place) -> Iterator[Finding]:
@@ -288,6 +297,17 @@ def _short_type(message: str) -> str:
     """Cut the module in front of an error's class."""
     kind, separator, rest = message.partition(":")
     return f"{kind.rpartition('.')[2]}{separator}{rest}" if re.fullmatch(r"[\w.]+", kind) else message
+
+
+def _waited_seconds() -> float:
+    """Return how long this process could have run but got no core; 0 where the system does not tell.
+
+    Source: https://docs.kernel.org/scheduler/sched-stats.html, /proc/<pid>/schedstat.
+    """
+    try:
+        return int(Path("/proc/self/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0
 
 
 def list_files(folder: Path) -> list[Path]:

@@ -9,10 +9,10 @@ import tempfile
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from cronlift.airflow import settings
 from cronlift.errors import CronliftError
@@ -21,7 +21,12 @@ from cronlift.facts.model import FileFacts, Finding
 WORKERS = 2
 """Each costs an import of Airflow, some seconds; CI's machines and laptops have at least two cores."""
 
+IMPORT_TIMEOUT_SECONDS = 30.0
+"""Airflow's own default of [core] dagbag_import_timeout."""
+
 _SECRET_PREFIXES = ("AIRFLOW_VAR_", "AIRFLOW_CONN_", "AIRFLOW__", "PYTHONPATH")
+Answer = TypeVar("Answer")
+
 _LOCAL_BUNDLE = "airflow.dag_processing.bundles.local.LocalDagBundle"
 
 
@@ -59,6 +64,7 @@ def load_facts(
     files: Collection[Path] | None = None,
     progress: Callable[[int, int], None] | None = None,
     workers: int = WORKERS,
+    twice: bool = False,
 ) -> list[FileFacts]:
     """Import DAG files as the DAG processor would, without a database, network, variables or connections.
 
@@ -72,6 +78,8 @@ def load_facts(
         files: Only these of the bundles' DAG files, absolute; None for all.
         progress: Called with the numbers of files done and of all.
         workers: How many processes.
+        twice: Whether every file is parsed again by another process, to find DAGs that come out as others: those that
+            differ get a finding of kind "varying". Takes two workers.
 
     Returns:
         What was found in each file, in the order of their paths.
@@ -91,7 +99,10 @@ def load_facts(
             if files is not None:
                 wanted = {each.resolve() for each in files}
                 jobs = [each for each in jobs if each.file.resolve() in wanted]
-            found = _share(processes, jobs, _asker(root, at, runs, hours), progress)
+            shared: queue.SimpleQueue[Job] = _queue(jobs)
+            done = _share(processes, [shared] * workers, _asker(root, at, runs, hours), progress, len(jobs))
+            again = twice and workers > 1
+            found = _compare_again(processes, done) if again else [facts for _, _, facts in done]
         finally:
             for each in processes:
                 each.close()
@@ -114,33 +125,68 @@ def _asker(root: Path, at: datetime, runs: int, hours: float) -> Callable[["_Wor
     return ask
 
 
-def _share(
-    workers: Sequence["_Worker"],
-    jobs: Sequence[Job],
-    ask: Callable[["_Worker", Job], FileFacts],
-    progress: Callable[[int, int], None] | None,
-) -> list[FileFacts]:
-    """Let every worker take the next job when it is done with one."""
+def _compare_again(workers: Sequence["_Worker"], done: Sequence[tuple[int, Job, FileFacts]]) -> list[FileFacts]:
+    """Parse every file by another worker than before, and add a finding for each DAG that came out as another."""
+
+    def ask(worker: _Worker, job: Job) -> dict[str, str]:
+        words = {"file": str(job.file), "team": job.bundle.name, "folder": str(job.bundle.folder), "hashes": True}
+        hashes: dict[str, str] = worker.ask(words).get("value", {})
+        return hashes
+
+    fit = [(worker, job) for worker, job, facts in done if facts.dags]
+    queues = [_queue([job for worker, job in fit if worker != number]) for number in range(len(workers))]
+    again = {job.file: hashes for _, job, hashes in _share(workers, queues, ask, None, len(fit))}
+    return [_with_varying(facts, again.get(job.file, {})) for _, job, facts in done]
+
+
+def _with_varying(facts: FileFacts, hashes: Mapping[str, str]) -> FileFacts:
+    told = any(each.kind == "varying" for each in facts.findings)
+    new = tuple(
+        Finding(
+            dag.file,
+            dag.line,
+            f"DAG {dag.dag_id} is another at each parse, so that each parse makes a new version of it",
+            "Sort what comes from a set or a folder's listing; leave out times, random numbers and ids.",
+            "varying",
+        )
+        for dag in facts.dags
+        if not told and hashes.get(dag.dag_id, dag.hash) != dag.hash
+    )
+    return replace(facts, findings=(*facts.findings, *new)) if new else facts
+
+
+def _queue(jobs: Sequence[Job]) -> "queue.SimpleQueue[Job]":
     pending: queue.SimpleQueue[Job] = queue.SimpleQueue()
     for job in jobs:
         pending.put(job)
-    found: list[FileFacts] = []
+    return pending
+
+
+def _share(
+    workers: Sequence["_Worker"],
+    queues: Sequence["queue.SimpleQueue[Job]"],
+    ask: Callable[["_Worker", Job], Answer],
+    progress: Callable[[int, int], None] | None,
+    total: int,
+) -> list[tuple[int, Job, Answer]]:
+    """Let every worker take the next job of its queue when it is done with one."""
+    found: list[tuple[int, Job, Answer]] = []
     failures: list[CronliftError] = []
 
-    def work(worker: _Worker) -> None:
+    def work(number: int) -> None:
         while not failures:
             try:
-                job = pending.get_nowait()
+                job = queues[number].get_nowait()
             except queue.Empty:
                 return
             try:
-                found.append(ask(worker, job))
+                found.append((number, job, ask(workers[number], job)))
             except CronliftError as error:
                 failures.append(error)
             if progress is not None:
-                progress(len(found), len(jobs))
+                progress(len(found), total)
 
-    threads = [threading.Thread(target=work, args=(each,)) for each in workers]
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(len(workers))]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -230,6 +276,7 @@ def _home(bundles: Sequence[Bundle], images: Mapping[str, str] | None) -> Iterat
                 # Part of each serialized DAG, and so of its hash: the same here as everywhere.
                 "AIRFLOW__CORE__DAGS_FOLDER": "/dags",
                 "AIRFLOW__CORE__DAGBAG_IMPORT_ERROR_TRACEBACK_DEPTH": "200",
+                "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": str(IMPORT_TIMEOUT_SECONDS),
                 "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
                 "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(listed),
                 # The DAG processor's children say so of themselves: code in DAG files gets no database.

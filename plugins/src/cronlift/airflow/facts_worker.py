@@ -44,6 +44,8 @@ def _answer(request: dict[str, Any]) -> Any:
     folder = Path(request["folder"])
     if request["file"] is None:
         return [str(each) for each in dag_facts.list_files(folder)]
+    if request.get("hashes"):
+        return dag_facts.hashes(Path(request["file"]), request["team"], folder)
     root, at = Path(request["root"]), datetime.fromisoformat(request["at"])
     span = dag_facts.Span(at, request["runs"], timedelta(hours=request["hours"]))
     found = dag_facts.read_file(Path(request["file"]), request["team"], folder, root, span)

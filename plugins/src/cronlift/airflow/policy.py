@@ -37,11 +37,14 @@ def dag_policy(dag: Any) -> None:
     if not dag.dag_id.startswith(wanted) or dag.dag_id == wanted:
         from airflow.exceptions import AirflowClusterPolicyViolation
 
+        from cronlift.errors import TeamError
+
         name = dag.dag_id.partition(settings.TEAM_SEPARATOR)[2] or dag.dag_id
-        raise AirflowClusterPolicyViolation(
+        text = (
             f"DAG id {dag.dag_id!r} in {dag.fileloc} does not begin with its team's name. The file belongs to team "
             f"{bundle!r}: call the DAG {wanted + name!r}, or move the file to the other team's folder."
         )
+        raise AirflowClusterPolicyViolation(text) from TeamError(text)
 
 
 @hookimpl

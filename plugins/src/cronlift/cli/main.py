@@ -10,7 +10,7 @@ import click
 
 _COMMANDS = (
     *("import", "fires", "prove", "replay", "cutover", "compare"),
-    *("new", "diff", "bump", "teams"),
+    *("new", "check", "diff", "bump", "teams"),
     *("render", "validate", "doctor", "where", "sweep", "migrate"),
 )
 

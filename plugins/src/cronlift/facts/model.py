@@ -17,10 +17,10 @@ class Finding:
         line: Line in that file, from 1; None when it is not known.
         message: What is wrong, without a traceback.
         cure: What to do about it; empty where the error does not say.
-        kind: "import" (the file does not import), "timeout" (that took too long), "variable", "connection" or
-            "network" (it asked for one while it was imported), "varying" (a value that is another at each parse),
-            "policy" (a rule of `cronlift.policy`, named by `rule`), "manifest" (another fault of a manifest),
-            "timetable" (it cannot tell the next runs), or "advice" (a warning that the package logged).
+        kind: "import" (the file does not import), "timeout" (that took too long), "dag-id" (it is another team's),
+            "variable", "connection" or "network" (the file asked for one while it was imported), "varying" (a value
+            that is another at each parse), "policy" (a rule of `cronlift.policy`, named by `rule`), "manifest" (another
+            fault of a manifest), "timetable" (it cannot tell the next runs), or "advice" (a warning of the package).
         rule: Id of the rule, for a "policy" finding.
     """
 
@@ -119,7 +119,7 @@ class FileFacts:
     Attributes:
         path: From the root.
         team: Name of its bundle.
-        seconds: What the parse took, without what comes after it.
+        seconds: What the parse took, without what comes after it and without waiting for a core.
         findings: What it brought up; the DAGs that did not make it are missing below.
         dags: In order of their ids.
     """

@@ -1,0 +1,1 @@
+"""Pure: what a pull request is checked for, told from the facts of DAG files and from lists of paths."""

@@ -1,0 +1,185 @@
+"""`cronlift check` on a repository that breaks every check, and on one that breaks none."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from cronlift.airflow import facts_pool
+from cronlift.checks.catalogue import CHECKS
+from cronlift.cli.main import main
+from cronlift.policy.rules import RULES
+from tests.unit.cli.checked_repo import BAD, LATER, TEAMS, bad_repo, git, good_repo, place_of, plain, with_task, write
+
+
+def check(root: Path, *words: object) -> Result:
+    return CliRunner().invoke(main, ["check", "--root", str(root), *map(str, words)])
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return good_repo(tmp_path_factory.mktemp("good"))
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    root = bad_repo(tmp_path_factory.mktemp("bad"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(facts_pool, "IMPORT_TIMEOUT_SECONDS", 10.0)
+        done = check(root, "--json")
+    assert done.exit_code == 1, done.output
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_there_is_a_bad_fixture_for_every_check_and_every_rule() -> None:
+    assert {*BAD, *LATER} == {each.id for each in CHECKS}
+
+
+@pytest.mark.parametrize(("name", "file", "line"), [(name, file, line) for name, (_, file, line) in BAD.items()])
+def test_a_bad_file_fails_its_check_at_its_line(report: dict[str, Any], name: str, file: str, line: int) -> None:
+    (fault,) = [each for each in report["faults"] if each["check"] == name]
+    assert (fault["file"], fault["line"]) == (place_of(file), line)
+    assert fault["what"]
+    assert fault["cure"].endswith(".")
+
+
+@pytest.mark.parametrize("rule", [rule.id for rule in RULES])
+def test_a_bad_manifest_fails_its_rule_at_its_line(report: dict[str, Any], rule: str) -> None:
+    (fault,) = [each for each in report["faults"] if each["check"] == f"policy/{rule}"]
+    assert fault["file"] == f"dags/billing/jobs/rule_{rule.replace('-', '_')}.yaml"
+    assert fault["line"] > 0
+    assert fault["cure"]
+
+
+def test_nothing_but_the_bad_files_is_at_fault(report: dict[str, Any]) -> None:
+    assert {each["check"] for each in report["faults"]} == {*BAD, *(f"policy/{rule.id}" for rule in RULES)}
+    assert len(report["faults"]) == len(BAD) + len(RULES)
+    assert report["ok"] is False
+
+
+def test_a_good_repository_passes(good: Path) -> None:
+    done = check(good)
+    assert (done.exit_code, done.stdout) == (0, ""), done.output
+    assert "✓ 3 DAGs in 3 files of 2 teams" in done.stderr
+
+
+def test_a_fault_is_told_with_place_cure_and_check(good: Path, tmp_path: Path) -> None:
+    root = good_repo(tmp_path / "repo")
+    write(root, {"tags.py": plain("billing__tags", tags="")})
+    done = check(root, root / "dags/billing/tags.py")
+    assert done.exit_code == 1
+    assert done.stdout == (
+        'dags/billing/tags.py:4: DAG billing__tags has no tag. Add tags=["billing"] to the DAG. [tags]\n'
+    )
+    assert "✗ 1 fault: 1 DAGs in 1 files" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        (TEAMS.replace("namespace:", "namespcae:", 1), 3, "there is no key 'namespcae'"),
+        (TEAMS.replace("team-billing", "Team_Billing"), 3, "does not match"),
+        ("teams: [billing]\n", 1, "is not of type 'object'"),
+    ],
+)
+def test_a_teams_file_that_does_not_fit_is_told_with_its_line(tmp_path: Path, text: str, line: int, words: str) -> None:
+    root = good_repo(tmp_path / "repo")
+    (root / "teams.yaml").write_text(text)
+    done = check(root, "--json")
+    faults = json.loads(done.stdout)["faults"]
+    assert done.exit_code == 1
+    (fault,) = [each for each in faults if words in each["what"]]
+    assert (fault["check"], fault["file"], fault["line"]) == ("teams-file", "teams.yaml", line)
+
+
+def test_a_team_whose_folder_is_not_there_is_told(tmp_path: Path) -> None:
+    root = good_repo(tmp_path / "repo")
+    (root / "teams.yaml").write_text(TEAMS.replace("dags/billing", "dags/biling"))
+    checks = {each["check"] for each in json.loads(check(root, "--json").stdout)["faults"]}
+    assert checks == {"teams-file", "codeowners", "no-team"}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--base", "no-such-branch"], "no-such-branch"),
+        (["/usr"], "is in no team's folder"),
+    ],
+)
+def test_wrong_usage_exits_2_and_says_what_to_do(tmp_path: Path, words: list[str], said: str) -> None:
+    root = good_repo(tmp_path / "repo")
+    git(root, "init", "-q")
+    done = check(root, *words)
+    assert done.exit_code == 2
+    assert said in done.stderr
+
+
+def test_without_teams_file_the_command_says_where_to_go(tmp_path: Path) -> None:
+    done = check(tmp_path)
+    assert done.exit_code == 2
+    assert "--team" in done.stderr
+
+
+def test_a_teams_own_repository_is_checked_by_name(tmp_path: Path) -> None:
+    from cronlift.policy.example import GOOD_TEXT
+
+    (tmp_path / "jobs").mkdir()
+    (tmp_path / "good.py").write_text(with_task("good"))
+    (tmp_path / "jobs/good.yaml").write_text(GOOD_TEXT)
+    (tmp_path / "jobs/unused.yaml").write_text(GOOD_TEXT)
+    done = check(tmp_path, "--team", "billing", "--json")
+    found = json.loads(done.stdout)
+    assert [(each["check"], each["file"]) for each in found["faults"]] == [("orphan-manifest", "jobs/unused.yaml")]
+    assert found["dags"] == 1
+
+
+@pytest.fixture(scope="module")
+def fifty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a repository of 50 teams with a DAG each, committed."""
+    root = good_repo(tmp_path_factory.mktemp("fifty"))
+    names = [f"team{number:02}" for number in range(50)]
+    teams = {name: {"namespace": f"ns-{name}", "path": f"dags/{name}", "owners": ["@platform"]} for name in names}
+    (root / "teams.yaml").write_text(yaml.safe_dump({"teams": teams}))
+    for name in names:
+        good = (root / "dags/billing/good.py").read_text().replace("billing", name)
+        write(
+            root,
+            {
+                f"/dags/{name}/good.py": good,
+                f"/dags/{name}/jobs/good.yaml": (root / "dags/billing/jobs/good.yaml").read_text(),
+            },
+        )
+    CliRunner().invoke(main, ["teams", "--root", str(root)])
+    git(root, "init", "-q", "--initial-branch=main")
+    git(root, "add", "--all")
+    git(root, "commit", "-q", "-m", "Begin")
+    return root
+
+
+def test_a_change_of_one_of_50_teams_checks_that_team_alone(fifty: Path) -> None:
+    path = fifty / "dags/team07/jobs/good.yaml"
+    before = path.read_text()
+    path.write_text(before.replace("limits: {memory: 128Mi}", "limits: {cpu: 1}"))
+    try:
+        found = json.loads(check(fifty, "--base", "main", "--json").stdout)
+    finally:
+        path.write_text(before)
+    assert found["teams"] == ["team07"]
+    assert list(found["files"]) == ["dags/team07/good.py"]
+    own = [each for each in found["faults"] if each["check"] != "no-team"]
+    assert [(each["check"], each["file"], each["line"]) for each in own] == [
+        ("policy/amounts", "dags/team07/jobs/good.yaml", 11)
+    ]
+
+
+def test_a_change_of_no_dag_parses_nothing(fifty: Path) -> None:
+    (fifty / "README.md").write_text("Nothing of it.\n")
+    try:
+        found = json.loads(check(fifty, "--base", "main", "--json").stdout)
+    finally:
+        (fifty / "README.md").unlink()
+    assert (found["teams"], found["files"]) == ([], {})
