@@ -48,12 +48,12 @@ def test_image_is_what_its_structure_says(image: Open, name: str) -> None:  # no
 
 
 def test_every_fault_of_an_image_is_told_at_once(image: Open) -> None:  # noqa: F811
-    wrong = Structure("1:1", ("/x",), ("/bin/sh",), (Command(("true",), "words"), Command(("false",), "")))
+    wrong = Structure("1:1", ("/x",), ("/usr/bin/sh",), (Command(("true",), "words"), Command(("false",), "")))
     found = faults(build(["invoices"])[0], wrong, image("invoices"))
     assert found == [
         "it runs as user '10001:10001', not '1:1'",
         "its entrypoint is ['/usr/bin/tini', '--', '/app/convert_invoices.rb'], not ['/x']",
-        "it holds /bin/sh",
+        "it holds /usr/bin/sh",
         "`true` does not print 'words' but: ",
         "`false` ended with 1, not 0: ",
     ]
