@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 # Airflow cancels a trigger at its timeout without calling on_kill (3.3.2), so we stop the Job a little earlier; a short
 # timeout by a third of itself.
 TIMEOUT_MARGIN = timedelta(seconds=5)
+_modules: dict[str, Any] = {}
 
 
 class JobTrigger(BaseTrigger):
@@ -153,9 +154,8 @@ class JobTrigger(BaseTrigger):
         await self._task_log().delivered()
 
     async def _run_job(self) -> "Result":
-        # aiohttp takes 0.4 s to import, which all triggers would wait for.
-        hub_module = await asyncio.to_thread(importlib.import_module, "cronlift.cluster.hub")
-        life_module = await asyncio.to_thread(importlib.import_module, "cronlift.cluster.life")
+        hub_module = await _imported("cronlift.cluster.hub")
+        life_module = await _imported("cronlift.cluster.life")
         identity = self._read_identity()
         team = settings.team_of(identity.dag_id, settings.read_teams())
         objects = await asyncio.to_thread(self._make_objects, identity, team)
@@ -297,6 +297,13 @@ class JobTrigger(BaseTrigger):
             return "deferred"
         found = states.get(identity.run_id) or {}
         return str(next(iter(found.values()), "removed"))
+
+
+async def _imported(name: str) -> Any:
+    """Import a module in a thread, the first time: aiohttp takes 0.4 s, which all triggers would wait for."""
+    if name not in _modules:
+        _modules[name] = await asyncio.to_thread(importlib.import_module, name)
+    return _modules[name]
 
 
 def _make_hub() -> "Hub":

@@ -45,6 +45,10 @@ class ClusterConfig:
     _token: str | None = field(default=None, repr=False)
     _read_at: float = field(default=float("-inf"), repr=False)
 
+    def has_token(self) -> bool:
+        """Tell whether `token` answers at once, without reading anything."""
+        return self.read_token is None or time.monotonic() - self._read_at <= TOKEN_MAX_AGE_SECONDS
+
     def token(self, *, fresh: bool = False) -> str | None:
         """Return the bearer token, read again when older than a minute.
 
@@ -53,11 +57,10 @@ class ClusterConfig:
         """
         if self.read_token is None:
             return None
-        now = time.monotonic()
         if fresh and self.renew is not None:
             self.renew()
-        if fresh or now - self._read_at > TOKEN_MAX_AGE_SECONDS:
-            self._token, self._read_at = self.read_token(), now
+        if fresh or not self.has_token():
+            self._token, self._read_at = self.read_token(), time.monotonic()
         return self._token
 
 
