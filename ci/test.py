@@ -80,7 +80,7 @@ def ensure_browser() -> None:
 
 
 def _pytest(*words: str) -> tuple[str, ...]:
-    return ("pytest", "-p", "no:cacheprovider", "--durations=5", *words)
+    return ("pytest", "-p", "no:cacheprovider", "--durations=10", "--durations-min=3", *words)
 
 
 def _ensure_integration() -> None:

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,9 @@ from tests.live.fixtures import (  # noqa: F401 - pytest finds fixtures and hook
     scratch_dag,
     scratch_dag_maker,
 )
+
+# A first install of its own and minutes of idleness: for `make bench`.
+collect_ignore = [] if os.environ.get("LONG") else ["test_chart.py"]
 
 
 @pytest.fixture(scope="session")

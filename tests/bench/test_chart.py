@@ -1,6 +1,5 @@
-"""What a first install takes and an idle release costs; the long form writes both into docs/chart-figures.md."""
+"""What a first install takes and an idle release costs, written into docs/chart-figures.md; in the long form alone."""
 
-import os
 from dataclasses import asdict
 from typing import Any
 
@@ -12,12 +11,11 @@ from tests.live import measurements
 from tests.live.fresh_release import NAME, NAMESPACE, fresh_release
 from tests.live.pod_usage import Usage, idle
 
-LONG = bool(os.environ.get("LONG"))
-SETTLE_SECONDS = 120 if LONG else 30
+SETTLE_SECONDS = 90
 """After its start Airflow is busy for a while: caches, first parses."""
 
-IDLE_SECONDS = 300 if LONG else 60
-INSTALLS = 3 if LONG else 1
+IDLE_SECONDS = 180
+INSTALLS = 3
 
 
 @pytest.mark.timeout(3600)
@@ -32,8 +30,7 @@ def test_first_install_and_idle_release(airflow: Airflow, figures: dict[str, Any
                 parts = {name.removeprefix(f"{NAME}-"): found for name, found in idle(NAMESPACE, IDLE_SECONDS).items()}
     figures["chart"] = {"ready_seconds": seconds, "idle": {name: asdict(found) for name, found in parts.items()}}
     assert {name.partition("/")[0] for name in parts} >= {"api-server", "scheduler", "dag-processor", "triggerer"}
-    if LONG:
-        chart_facts.write_measured(table(machine, seconds, parts))
+    chart_facts.write_measured(table(machine, seconds, parts))
 
 
 def table(machine: dict[str, Any], seconds: list[int], parts: dict[str, Usage]) -> str:

@@ -29,13 +29,12 @@ class Fault:
 
 
 SHORT_FORM = (
-    Fault("the triggerer gets SIGKILL", airflow_faults.kill("triggerer"), SHORT),
-    Fault("scheduler and API server of Airflow get SIGKILL", airflow_faults.kill("scheduler", "api-server"), SHORT),
     Fault(
-        "the Kubernetes API server gets SIGKILL, then Pods are deleted",
-        people_faults.kill_api_server_and_delete_pods, Shape(seconds=32),
+        "triggerer, scheduler and API server of Airflow get SIGKILL",
+        airflow_faults.kill("triggerer", "scheduler", "api-server"), SHORT,
     ),
 )  # fmt: skip
+"""All of Airflow at once; the long form has each part alone, Kubernetes' own parts, and what people do."""
 
 LONG_FORM = (
     Fault("the triggerer gets SIGTERM", airflow_faults.stop_triggerer, LONG),
@@ -59,6 +58,10 @@ LONG_FORM = (
         kubernetes_faults.cut_triggerer_from_kubernetes,
     ),
     Fault("the triggerer's whole network is cut for 60 s", airflow_faults.cut_triggerer_off),
+    Fault(
+        "the Kubernetes API server gets SIGKILL, then Pods are deleted",
+        people_faults.kill_api_server_and_delete_pods, Shape(seconds=32),
+    ),
     Fault("Pods are deleted, backoffLimit 0", people_faults.delete_pods),
     Fault(
         "Pods are deleted, backoffLimit 1", people_faults.delete_pods_with_a_second_chance,

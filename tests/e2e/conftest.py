@@ -10,5 +10,11 @@ from tests.live.fixtures import (  # noqa: F401 - pytest finds fixtures and hook
     scratch_dag_maker,
 )
 
-LONG_FORM = ["test_chart_from_empty.py", "test_chart_rollback.py", "test_preview.py"]
+LONG_FORM = [
+    "test_chart_from_empty.py",
+    "test_chart_keys_and_revisions.py",
+    "test_chart_notifications.py",
+    "test_chart_rollback.py",
+    "test_preview.py",
+]
 collect_ignore = [] if os.environ.get("LONG") else LONG_FORM

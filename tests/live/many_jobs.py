@@ -21,7 +21,12 @@ with DAG("{dag_id}", schedule=None, catchup=False, max_active_tasks=200):
 '''
 
 SCRIPT = """\
-for i in $(seq 1 {seconds}); do echo line $i of {seconds} by {{{{ ti.task_id }}}} in $HOSTNAME; sleep 1; done
+trap 'over=yes' USR1
+for i in $(seq 1 {seconds}); do
+  echo line $i of {seconds} by {{{{ ti.task_id }}}} in $HOSTNAME
+  test -z "$over" || break
+  sleep 1
+done
 exit {{{{ {exit_code} if ti.task_id in {failing} else 0 }}}}
 """
 
