@@ -109,6 +109,10 @@ def test_time_zone_is_cronies_alone() -> None:
 # Bad lines
 
 
+def test_prompt_of_a_shell_is_told_to_be_one() -> None:
+    assert "prompt of a shell" in (line("pi@raspberry:~ $ crontab -l").error or "")
+
+
 def test_bad_line_drops_the_file_on_debian_and_the_line_with_cronie() -> None:
     text = "* * * * * a\n99 * * * * b\n* * * * * c\n"
     debian, cronie = read(text), read(text, CRONIE)

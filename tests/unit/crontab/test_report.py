@@ -16,7 +16,7 @@ from cronlift.crontab.plan import Settings, make_plan
 from cronlift.crontab.report import as_text, known_groups, known_ids, read_report, report_of
 from cronlift.crontab.report_html import html
 from cronlift.crontab.report_load import load_of, rhythm_of
-from cronlift.crontab.report_markdown import markdown, matrix
+from cronlift.crontab.report_markdown import markdown, matrix, shared_paths
 from cronlift.errors import CrontabError
 
 TAB = b"""\
@@ -148,6 +148,23 @@ def test_markdown_tables_have_as_many_cells_as_their_heads(report):
 def test_what_lines_share_is_told(report):
     assert matrix(report["lines"], "paths")["/data/x"] == ["web.crontab:2", "web.crontab:3"]
     assert matrix(report["lines"], "hosts") == {"api.example": ["web.crontab:3"]}
+
+
+def test_what_pods_do_not_share_is_told():
+    tab = b"""\
+1 1 * * * /opt/a.sh /srv/spool/in
+2 1 * * * /opt/a.sh /srv/spool/in; mysql shop
+3 1 * * * curl http://localhost/cron
+4 1 * * * systemctl restart x /srv/other
+5 1 * * * systemctl restart y /srv/other
+"""
+    report = report_of(plan_of(tab))
+    assert shared_paths(report["lines"]) == {"/srv/spool/in": ["web.crontab:1", "web.crontab:2"]}
+    assert sorted(matrix(report["lines"], "localhost").values()) == [["web.crontab:2"], ["web.crontab:3"]]
+    for text in (markdown(report), html(report)):
+        assert "Paths that several jobs name" in text
+        assert "What jobs expect on their own machine" in text
+        assert "/srv/spool/in" in text
 
 
 def test_each_program_and_path_is_present_or_missing():

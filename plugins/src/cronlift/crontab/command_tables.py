@@ -69,9 +69,9 @@ HOST_ONLY = {
         _SERVICES: "systemctl service invoke-rc.d rc-service initctl supervisorctl monit apachectl apache2ctl a2ensite "
         "crontab anacron svc sv s6-svc fail2ban-client reboot shutdown poweroff halt init telinit nginx httpd apache2 "
         "rndc varnishadm pm2 passenger-config fwconsole asterisk atrun",
-        _PACKAGES: "apt apt-get aptitude dpkg unattended-upgrade unattended-upgrades yum dnf rpm zypper pacman snap "
-        "flatpak needrestart freshclam updatedb updatedb.mlocate mandb yaourt yay paru pkgfile emerge eix-sync apk "
-        "opkg pkg portsnap freebsd-update brew apticron cron-apt do-release-upgrade apt-show-versions",
+        _PACKAGES: "apt apt-get aptitude dselect dpkg unattended-upgrade unattended-upgrades yum dnf rpm zypper pacman "
+        "snap flatpak needrestart freshclam updatedb updatedb.mlocate mandb yaourt yay paru pkgfile emerge eix-sync "
+        "apk opkg pkg portsnap freebsd-update brew apticron cron-apt do-release-upgrade apt-show-versions",
         _DISKS: "mdadm checkarray zpool zfs btrfs lvm lvs vgs lvcreate lvremove smartctl fstrim mount umount swapon "
         "swapoff fsck e2fsck tune2fs hdparm quotacheck repquota debugfs e2scrub_all e2scrub_all_cron xfs_fsr parted "
         "dmsetup raid-check MegaCli MegaCli64 megacli storcli tw_cli arcconf zfs-auto-snapshot sanoid syncoid snapper "

@@ -140,6 +140,8 @@ def _too_few_fields(text: str, schedule: str, reading: Reading) -> str:
         return f"`export` is for shells; in a crontab write {found[1]}=VALUE alone"
     if found := re.match(r"([A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t\r]*\Z", text):
         return f'Debian takes no empty value; write {found[1]}="" (with quotes)'
+    if re.search(r"[$#>%][ \t]*(?:sudo[ \t]+)?crontab[ \t]+-", text):
+        return "this is the prompt of a shell; hand over the output of `crontab -l` alone"
     if re.match(r"[A-Za-z_][A-Za-z0-9_]*[ \t]*=[ \t]*[\"']", text):
         return "the quotes of the value are not closed, or something follows them"
     if not text.strip():

@@ -158,6 +158,7 @@ def _entry(planned: PlannedLine, group: Group, zone: str) -> dict[str, Any]:
             "programs": _shown(facts.programs, known),
             "paths": _shown(facts.paths, known),
             "hosts": _shown(facts.hosts, known),
+            "localhost": _shown(facts.localhost, known),
             "missing": _shown(judgement.missing, known),
             "image": {mask(printable(name), known): str(presence) for name, presence in judgement.presences.items()},
         }

@@ -6,7 +6,16 @@ from html import escape
 from typing import Any
 
 from cronlift.crontab.report_load import Load, load_of
-from cronlift.crontab.report_markdown import IN_THE_IMAGE, MEANINGS, matrix, presences, secrets_of
+from cronlift.crontab.report_markdown import (
+    IN_THE_IMAGE,
+    LOCALHOST,
+    MEANINGS,
+    SHARED,
+    matrix,
+    presences,
+    secrets_of,
+    shared_paths,
+)
 from cronlift.crontab.report_picture import COLOURS, OFTEN, REST, clock, day, verdicts, week
 from cronlift.crontab.users import NOBODY
 
@@ -192,11 +201,13 @@ def _matrices(lines: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         ("Secrets to create", secrets_of(lines)),
         ("Not in the image", matrix(lines, "missing")),
         ("Machines that jobs talk to", matrix(lines, "hosts")),
+        (LOCALHOST, matrix(lines, "localhost")),
+        (SHARED, shared_paths(lines)),
     )
     for title, found in tables:
         if found:
             rows = "".join(
-                f'<tr><td><code>{escape(name)}</code></td><td class="small">{escape(", ".join(where))}</td></tr>'
+                f'<tr><td>{_named(name)}</td><td class="small">{escape(", ".join(where))}</td></tr>'
                 for name, where in found.items()
             )
             yield f"<h2>{title}</h2><table><tbody>{rows}</tbody></table>"
@@ -214,6 +225,11 @@ def _matrices(lines: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 def _place(line: Mapping[str, Any]) -> str:
     return f"{escape(line['file'])}:{line['line']}"
+
+
+def _named(text: str) -> str:
+    """Return a name as code; of a sentence, what stands in backquotes."""
+    return _paragraph(text) if text.endswith(".") and " " in text else f"<code>{escape(text)}</code>"
 
 
 def _paragraph(text: str, head: str = "") -> str:

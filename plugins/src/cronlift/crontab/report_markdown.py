@@ -30,6 +30,10 @@ IN_THE_IMAGE = (
     "is not known; unused: its output goes to the task's log; unknown: it depends on a variable, or nothing tells."
 )
 
+SHARED = "Paths that several jobs name: on a volume, or each Pod has its own"
+LOCALHOST = "What jobs expect on their own machine: name a Service"
+
+_LEFT = ("host-only", "disabled", "never-ran", "rejected-by-daemon")
 _SECTIONS = (
     ("needs-decision", "Left out until you decide"),
     ("changed", "Not as it was"),
@@ -78,6 +82,22 @@ def matrix(lines: Iterable[Mapping[str, Any]], key: str) -> dict[str, list[str]]
         for each in line.get(key) or ():
             found.setdefault(each, []).append(f"{line['file']}:{line['line']}")
     return dict(sorted(found.items(), key=lambda item: (-len(item[1]), item[0])))
+
+
+def shared_paths(lines: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Return the files and folders that several jobs name: path -> lines. Pods share none of them but on a volume.
+
+    Args:
+        lines: Of a report. Programs, and what the image has, are left out.
+    """
+    jobs = [line for line in lines if line["verdict"] not in _LEFT]
+    programs = set(matrix(jobs, "programs"))
+    present = {name for name, presence in presences(jobs).items() if presence == "present"}
+    return {
+        name: where
+        for name, where in matrix(jobs, "paths").items()
+        if len(where) > 1 and name not in programs and name not in present
+    }
 
 
 def presences(lines: Iterable[Mapping[str, Any]]) -> dict[str, str]:
@@ -140,10 +160,17 @@ def _jobs(lines: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _needs(lines: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    for key, title, head in (("missing", "Not in the image", "name"), ("hosts", "Machines that jobs talk to", "host")):
-        if found := matrix(lines, key):
+    for title, head, found in (
+        ("Not in the image", "name", matrix(lines, "missing")),
+        ("Machines that jobs talk to", "host", matrix(lines, "hosts")),
+        (SHARED, "path", shared_paths(lines)),
+    ):
+        if found:
             yield f"## {title}"
             yield _table((head, "lines"), ((_code(name), ", ".join(where)) for name, where in found.items()))
+    if found := matrix(lines, "localhost"):
+        yield f"## {LOCALHOST}"
+        yield _table(("what", "lines"), ((_text(name), ", ".join(where)) for name, where in found.items()))
     if found := matrix(lines, "image"):
         presence = presences(lines)
         yield "## Programs and paths that jobs name"
