@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ci import check
 from ci import plan as planning
 from ci.errors import UserError
 from ci.paths import ROOT
@@ -76,14 +77,23 @@ def test_the_checks_that_may_be_left_out_are_checks_of_this_repo():
     assert facts.teams["dags/demo"] == "demo"
 
 
-@pytest.mark.parametrize(("tier", "check"), [("unit", "package tests"), ("chart", "chart tests"),
+@pytest.mark.parametrize(("tier", "name"), [("unit", "package tests"), ("chart", "chart tests"),
                                              ("dags", "DAG tests"), ("unit/ci", "tests of ci")])  # fmt: skip
-def test_a_page_that_tests_read_runs_these_tests(tier, check):
+def test_a_page_that_tests_read_runs_these_tests(tier, name):
     for path in sorted((ROOT / "tests" / tier).rglob("test_*.py")):
         if (tier == "unit" and "unit/ci" in path.as_posix()) or path.name == Path(__file__).name:
             continue
         for page in re.findall(r'ROOT / "(docs/[a-z-]+\.md)"', path.read_text()):
-            assert check in plan([page], planning.facts()).checks, f"{path.name} reads {page}: add it to ci/plan.py"
+            assert name in plan([page], planning.facts()).checks, f"{path.name} reads {page}: add it to ci/plan.py"
+
+
+@pytest.mark.parametrize(("actions", "form"), [("true", ["--format=github"]), ("", [])])
+def test_the_dags_check_of_a_change_looks_at_what_it_can_affect_and_marks_its_lines(monkeypatch, actions, form):
+    monkeypatch.setenv("GITHUB_ACTIONS", actions)
+    [dags] = [each for each in check.checks(ROOT, "main") if each.name == "DAGs"]
+    assert list(dags.command[1:]) == ["check", "--base=main", *form]
+    [dags] = [each for each in check.checks(ROOT) if each.name == "DAGs"]
+    assert list(dags.command[1:]) == ["check", *form]
 
 
 def test_every_file_of_the_repo_has_a_rule_but_the_machinery():
