@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from cronlift.cluster import container_log
+from cronlift.cluster import logs as logs_module
 from cronlift.cluster.container_log import log_lines
 from cronlift.cluster.logs import JobLogs
 from cronlift.job.loglines import LINE_LIMIT_CHARACTERS, Capped
@@ -157,6 +158,22 @@ async def test_news_that_never_comes_holds_up_no_ended_job(api, client, read, mo
     async with asyncio.timeout(3):
         await logs.drain(0.5)
     assert api.calls["get logs"] > 1
+
+
+async def test_job_of_many_pods_has_a_bounded_number_of_streams_and_no_line_is_lost(api, make, read, monkeypatch):
+    monkeypatch.setattr(logs_module, "STREAMS_AT_ONCE", 3)
+    pods = Pods(*(f"p{number:02}" for number in range(10)))
+    for pod in pods.pods:
+        api.say(pod["metadata"]["name"], "main", "a")
+    logs = make(pods)
+    logs.follow()
+    await until(lambda: len(read) == 3)
+    await asyncio.sleep(0.05)
+    assert api.calls["get logs"] == 3
+    end(api, pods)
+    await logs.drain()
+    assert sorted(read) == [f"[p{number:02}/main] a" for number in range(10)]
+    assert api.calls["get logs"] == 10
 
 
 async def test_single_container_needs_no_prefix(api, make, read):

@@ -27,6 +27,8 @@ from cronlift.job.result import RESULT_LIMIT_CHARACTERS, MarkedLines
 DRAIN_SECONDS = 120.0
 # Meanwhile, how often to look for news of its Pods, which have mostly come before.
 LOOK_SECONDS = 0.5
+# A Job may have thousands of Pods at once. The logs of more than these are read when others have ended.
+STREAMS_AT_ONCE = 64
 
 
 class PodSource(Protocol):
@@ -68,6 +70,7 @@ class JobLogs:
         self._marked, self._many_pods = marked, many_pods
         # A line of a result counts whole. A character takes four bytes at most.
         self._line_limit = 4 * (LINE_LIMIT_CHARACTERS if marked is None else RESULT_LIMIT_CHARACTERS)
+        self._slots, self._is_over = asyncio.Semaphore(STREAMS_AT_ONCE), False
         self._readers: dict[tuple[str, str, str], asyncio.Task[None]] = {}
         self._reading: set[ContainerLog] = set()
         self._newest: dict[tuple[str, str], str] = {}
@@ -95,6 +98,7 @@ class JobLogs:
             seconds: How long that may take; what is missing then is said.
         """
         self.follow()
+        self._is_over = True
         if self._readers:
             await asyncio.sleep(0)  # let those begin that were just made
             for log in self._reading:
@@ -133,9 +137,12 @@ class JobLogs:
             settle_seconds=self._settle_seconds,
             pause_seconds=self._pause_seconds,
         )
-        self._reading.add(log)
         try:
-            await log.read()
+            async with self._slots:
+                self._reading.add(log)
+                if self._is_over:
+                    log.hurry()
+                await log.read()
         except Exception as error:
             self._say(f"... reading the log of {pod}/{container} failed: {type(error).__name__}: {error}")
         finally:
