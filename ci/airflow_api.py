@@ -73,6 +73,14 @@ class Airflow:
             for error in self.get("/importErrors")["import_errors"]
         ]
 
+    def alerts(self) -> list[str]:
+        """Return the texts of the banner on the UI's home page."""
+        self.get("/version")  # logs in when it has to
+        answer = self._send("GET", "/ui/config")
+        if answer.is_error:
+            raise ApiError(f"Airflow refused GET /ui/config with {answer.status_code}: {answer.text[:500]}")
+        return [alert["text"] for alert in answer.json()["dashboard_alert"]]
+
     def trigger(self, dag_id: str, run_id: str) -> None:
         """Start a run whose logical date is now, as the UI does; a paused DAG is unpaused first."""
         self.patch(f"/dags/{dag_id}", {"is_paused": False})
