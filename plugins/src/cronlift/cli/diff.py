@@ -74,18 +74,27 @@ def diff_trees(root: Path, base: str, environment: str, at: datetime) -> Diff:
         write_tree(root, commit, [FILE_NAME, SCHEMA_FILE, _ENVIRONMENTS], before)
         old_teams = _old_teams(before, root)
         old_images, new_images = _images(before, environment), _images(root, environment)
-        chosen = affected(changed, old_teams, teams, all_of_them=old_images != new_images)
-        write_tree(root, commit, [old_teams[name].path for name in chosen if name in old_teams], before)
-        with ThreadPoolExecutor(2) as pool:  # each waits for a process of its own
-            old = pool.submit(_facts, before, old_teams, chosen, at)
-            new = pool.submit(_facts, root, teams, chosen, at)
-            before_side = Side(with_images(old.result(), old_images), old_teams)
-            after_side = Side(with_images(new.result(), new_images), teams)
+        differing = affected(changed, old_teams, teams)
+        # Job images are put in afterwards, so the same files need to be parsed for one side only.
+        chosen = affected(changed, old_teams, teams, all_of_them=True) if old_images != new_images else differing
+        write_tree(root, commit, [old_teams[name].path for name in differing if name in old_teams], before)
+        with ThreadPoolExecutor(2) as pool:  # each waits for processes of its own
+            workers = 1 if differing else 2
+            old = pool.submit(_facts, before, old_teams, differing, at, workers)
+            new = pool.submit(_facts, root, teams, chosen, at, workers)
+            found = new.result()
+            same = [file for file in found if file.team not in differing]
+            before_side = Side(with_images([*old.result(), *same], old_images), old_teams)
+            after_side = Side(with_images(found, new_images), teams)
     return compare(base, before_side, after_side, chosen, at)
 
 
 def affected(
-    changed: Sequence[str], before: Mapping[str, TeamEntry], after: Mapping[str, TeamEntry], *, all_of_them: bool
+    changed: Sequence[str],
+    before: Mapping[str, TeamEntry],
+    after: Mapping[str, TeamEntry],
+    *,
+    all_of_them: bool = False,
 ) -> list[str]:
     """Return the teams of this repository whose DAGs a change may make others.
 
@@ -115,7 +124,9 @@ def _old_teams(before: Path, root: Path) -> dict[str, TeamEntry]:
     )
 
 
-def _facts(root: Path, teams: Mapping[str, TeamEntry], chosen: Sequence[str], at: datetime) -> list[FileFacts]:
+def _facts(
+    root: Path, teams: Mapping[str, TeamEntry], chosen: Sequence[str], at: datetime, workers: int
+) -> list[FileFacts]:
     from cronlift.airflow.facts_pool import Bundle, load_facts
 
     bundles = [
@@ -123,7 +134,7 @@ def _facts(root: Path, teams: Mapping[str, TeamEntry], chosen: Sequence[str], at
         for name in chosen
         if name in teams and (root / teams[name].path).is_dir()
     ]
-    return load_facts(root, bundles, at=at, hours=_HOURS, workers=1) if bundles else []
+    return load_facts(root, bundles, at=at, hours=_HOURS, workers=workers) if bundles else []
 
 
 def _images(root: Path, environment: str) -> dict[str, str]:
