@@ -51,6 +51,9 @@ def test_a_new_author_comes_from_no_team_to_a_run(airflow: Airflow, copy: Path) 
     assert "2 passed" in checked
     assert re.search(r"^\+ billing__send_invoices  dags/billing/send_invoices.py$", checked, re.MULTILINE)
     assert "schedule: 30 5 * * 1-5 Europe/Paris" in checked
+    make_check = [".venv/bin/python", "-m", "ci.check", "--only", "lint", "format", "yaml", "teams", "foreign paths"]
+    linted = subprocess.run(make_check, cwd=copy, env=environment, capture_output=True, text=True, check=False)
+    assert linted.returncode == 0, linted.stdout
     say("Commit")
     assert "nothing to commit" in subprocess.run(["git", "status"], cwd=copy, capture_output=True, text=True).stdout
     ran = say("See it run", timeout=500)

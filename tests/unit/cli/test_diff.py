@@ -92,6 +92,18 @@ def test_what_changes_is_told_before_and_after(repo: Path) -> None:
     assert "has its next run at Sat 2026-11-28 05:00 UTC" in warning["text"]
 
 
+def test_a_team_with_a_repository_of_its_own_says_who_it_is(
+    repo: Path, parsed: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(repo / "dags/a")
+    (repo / "teams.yaml").unlink()
+    (repo / "dags/b/mail.py").unlink()
+    assert run("--team", "a") == (0, "No DAG differs from main.\n", "")
+    edit(repo, "dags/a/mail.py", "15 5", "0 6")
+    assert run("--team", "a")[0] == 0
+    assert parsed == [["a"], ["a"]]
+
+
 def test_only_the_folder_of_the_team_that_changes_is_parsed(repo: Path, parsed: list[list[str]]) -> None:
     edit(repo, "dags/a/mail.py", "15 5", "0 6")
     (repo / "README.md").write_text("new and not committed\n")

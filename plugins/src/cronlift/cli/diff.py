@@ -33,9 +33,18 @@ _HOURS = 24.0
 @click.option("--env", "environment", default="production", show_default=True, help="Whose jobImages count.")
 @click.option("--at", help="The moment from which next runs are told, ISO 8601. [default: now]")
 @click.option("--root", type=click.Path(exists=True, file_okay=False, path_type=Path), help="The repository.")
+@click.option("--team", help="The team, in a repository of its own without teams.yaml.")
 @click.option("--markdown", is_flag=True, help="Print Markdown, for the summary of a CI job or a comment.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def diff_command(base: str, environment: str, at: str | None, root: Path | None, markdown: bool, as_json: bool) -> None:
+def diff_command(
+    base: str,
+    environment: str,
+    at: str | None,
+    root: Path | None,
+    team: str | None,
+    markdown: bool,
+    as_json: bool,
+) -> None:
     """Tell what this branch, uncommitted edits too, changes for DAGs, tasks, schedules, images, resources and owners.
 
     Only the folders of teams that the change can affect are read. Nothing is changed, and no cluster is asked.
@@ -46,21 +55,23 @@ def diff_command(base: str, environment: str, at: str | None, root: Path | None,
         raise click.UsageError("--markdown and --json exclude each other.")
     moment = _moment(at)
     with refusing(as_json=as_json):
-        found = diff_trees(need_root(root or Path.cwd()), base, environment, moment)
+        start = root or Path.cwd()
+        found = diff_trees(start.resolve() if team else need_root(start), base, environment, moment, team)
     if as_json:
         click.echo(json.dumps({"ok": True, **found.to_json()}, indent=2, ensure_ascii=False))
     else:
         click.echo(as_markdown(found) if markdown else as_text(found), nl=False)
 
 
-def diff_trees(root: Path, base: str, environment: str, at: datetime) -> Diff:
+def diff_trees(root: Path, base: str, environment: str, at: datetime, team: str | None = None) -> Diff:
     """Compare a working tree with where its branch left a commit.
 
     Args:
-        root: The platform's repository.
+        root: The platform's repository, or a team's.
         base: The commit, in git's words.
         environment: Whose job images count.
         at: The moment from which next runs are told, aware.
+        team: Whose repository it is, all of it DAGs; None for the platform's, whose teams.yaml tells.
 
     Raises:
         AuthoringError: The base cannot be read.
@@ -68,11 +79,12 @@ def diff_trees(root: Path, base: str, environment: str, at: datetime) -> Diff:
     """
     commit = merge_base(root, base)
     changed = changed_files(root, commit)
-    teams = load_teams(root)
+    own = {team: TeamEntry(team, f"team-{team}", ".", ())} if team else None
+    teams = own or load_teams(root)
     with tempfile.TemporaryDirectory(prefix="cronlift-base-") as folder:
         before = Path(folder).resolve()
         write_tree(root, commit, [FILE_NAME, SCHEMA_FILE, _ENVIRONMENTS], before)
-        old_teams = _old_teams(before, root)
+        old_teams = own or _old_teams(before, root)
         old_images, new_images = _images(before, environment), _images(root, environment)
         differing = affected(changed, old_teams, teams)
         # Job images are put in afterwards, so the same files need to be parsed for one side only.
