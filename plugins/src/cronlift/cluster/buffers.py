@@ -3,15 +3,15 @@
 import asyncio
 from typing import Any
 
-# A TLS record holds 16 KiB; more is read in several goes.
-STREAM_BUFFER_BYTES = 32 * 1024
+# A TLS record holds no more.
+STREAM_BUFFER_BYTES = 16 * 1024
 
 
 def shrink_tls_buffer(transport: asyncio.BaseTransport | None) -> None:
     """Give a TLS connection a read buffer of its own size.
 
     asyncio (Python 3.11 to 3.14) allots 256 KiB to each, which is nearly all that a waiting task costs: 324 KiB with
-    it, 120 KiB without. It offers no way to ask for less, so this reaches for its attributes, and leaves alone what
+    it, 100 KiB without. It offers no way to ask for less, so this reaches for its attributes, and leaves alone what
     looks different. It goes when asyncio takes a size, or allots its buffer late.
 
     Args:
