@@ -13,8 +13,8 @@ from tests.live.recorder import Recorder
 from tests.live.scratch_dag import NAMESPACE, ScratchDag, job_manifest
 from tests.live.waiting import wait_for
 
-RUNS = 20 if os.environ.get("LONG") else 5
-EDITS = 5 if os.environ.get("LONG") else 2
+RUNS = 20 if os.environ.get("LONG") else 3
+EDITS = 5 if os.environ.get("LONG") else 1
 
 
 @pytest.fixture(scope="module")
