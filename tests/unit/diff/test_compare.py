@@ -59,10 +59,18 @@ def test_each_property_is_told_before_and_after(
 def test_other_fields_of_the_job_are_told_and_values_of_secrets_are_not(diff: Compare) -> None:
     def documents(word: str) -> tuple[dict[str, Any], ...]:
         job = {"kind": "Job", "spec": {"template": {"spec": {"containers": [{"image": word, "args": [word]}]}}}}
-        return {"kind": "Secret", "stringData": {"password": word}}, job
+        secret = {"kind": "Secret", "metadata": {"name": "s"}, "stringData": {"password": word}}
+        maps = [
+            {"kind": "ConfigMap", "metadata": {"name": name}, "data": {"x": value}}
+            for name, value in (("m", word), ("n", "c"))
+        ]
+        return secret, *maps, job
 
     (found,) = diff([dag(tasks=(task(documents=documents("a")),))], [dag(tasks=(task(documents=documents("b")),))]).dags
-    assert found.fields == (FieldChange("task main: Job.spec.template.spec.containers.0.args.0", "a", "b"),)
+    assert found.fields == (
+        FieldChange("task main: ConfigMap m.data.x", "a", "b"),
+        FieldChange("task main: Job.spec.template.spec.containers.0.args.0", "a", "b"),
+    )
 
 
 def test_new_and_removed_dags_are_told_with_their_tasks(diff: Compare) -> None:

@@ -160,9 +160,11 @@ def _leaves_of(documents: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     found = {}
     for document in documents:
         kind = str(document.get("kind", ""))
+        name = (document.get("metadata") or {}).get("name", "")
+        label = kind if kind == "Job" else f"{kind} {name}"  # a manifest has one Job, and any number of others
         for path, value in _leaves(document, ""):
             secret = kind == "Secret" and path.split(".")[0] in _SECRET_KEYS
-            found[f"{kind}.{path}"] = "***" if secret else value
+            found[f"{label}.{path}"] = "***" if secret else value
     return found
 
 
