@@ -127,12 +127,17 @@ def test_a_database_of_a_newer_airflow_is_refused_with_the_cure(pods):
 
 def test_metrics_are_read_from_the_database(pods):
     code = (
-        "import metrics, cronlift_database as d; c = d.connect(5); k = c.cursor(); "
+        "import json, metrics, cronlift_database as d; c = d.connect(5); k = c.cursor(); "
         "k.execute(\"INSERT INTO import_error (bundle_name, filename) VALUES ('billing', 'x.py')\"); "
         "k.execute(\"INSERT INTO job (job_type, state, latest_heartbeat) VALUES ('SchedulerJob', 'running', now())\"); "
+        "p = json.dumps({'cronlift': {'refusal': 'emptied', 'checked_at': '2026-01-01T00:00:00+00:00', "
+        "'synced_seconds_ago': 2.5}}); "
+        "k.execute(\"INSERT INTO dag_bundle (name, active, template_params) VALUES ('billing', true, %s)\", (p,)); "
         "c.commit(); print(metrics.render(metrics.collect(c), 'cronlift/cronlift'))"
     )
     done = pods.run("python", "-c", code)
+    assert 'cronlift_bundle_refused{deployment="cronlift/cronlift",team="billing"} 1' in done.stdout
+    assert 'cronlift_bundle_synced_age_seconds{deployment="cronlift/cronlift",team="billing"}' in done.stdout
     assert 'cronlift_database_up{deployment="cronlift/cronlift"} 1' in done.stdout, done.stderr
     assert 'cronlift_import_errors{deployment="cronlift/cronlift",team="billing"} 1' in done.stdout
     assert (

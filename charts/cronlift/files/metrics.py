@@ -29,6 +29,8 @@ HELP = {
     "cronlift_dag_waiting_seconds": "How long the oldest run that has not started has been due.",
     "cronlift_dag_running_seconds": "How long the oldest run that has not ended has been running.",
     "cronlift_import_errors": "DAG files that cannot be imported.",
+    "cronlift_bundle_refused": "1 while the newest commit of a team's folder is not taken over.",
+    "cronlift_bundle_synced_age_seconds": "How long ago the DAG processor's git-sync reached the repository.",
     "cronlift_task_instances": "Task instances that have not ended, by state.",
 }
 
@@ -60,6 +62,12 @@ QUERIES = {
         WHERE NOT d.is_stale
     """,
     "import_error": "SELECT bundle_name, count(*) FROM import_error GROUP BY bundle_name",
+    "bundle": """
+        SELECT name, coalesce(template_params->'cronlift'->>'refusal', '') <> '',
+               extract(epoch FROM now() - (template_params->'cronlift'->>'checked_at')::timestamptz)
+               + (template_params->'cronlift'->>'synced_seconds_ago')::float
+        FROM dag_bundle WHERE active AND template_params->'cronlift' IS NOT NULL
+    """,
     "task_instance": """
         SELECT state, count(*) FROM task_instance
         WHERE state IN ('scheduled', 'queued', 'running', 'deferred', 'up_for_retry', 'restarting') GROUP BY state
@@ -107,6 +115,14 @@ def import_error_samples(rows: Iterable[tuple]) -> Iterator[Sample]:
         yield Sample("cronlift_import_errors", float(count), (("team", team or ""),))
 
 
+def bundle_samples(rows: Iterable[tuple]) -> Iterator[Sample]:
+    """Yield what the DAG processor says of each team's folder; see docs/delivery.md."""
+    for team, refused, age in rows:
+        yield Sample("cronlift_bundle_refused", float(refused), (("team", team),))
+        if age is not None:
+            yield Sample("cronlift_bundle_synced_age_seconds", float(age), (("team", team),))
+
+
 def task_instance_samples(rows: Iterable[tuple]) -> Iterator[Sample]:
     """Yield how many task instances are in each open state."""
     for state, count in rows:
@@ -117,6 +133,7 @@ SAMPLERS = {
     "component": component_samples,
     "dag": dag_samples,
     "import_error": import_error_samples,
+    "bundle": bundle_samples,
     "task_instance": task_instance_samples,
 }
 
