@@ -1,6 +1,7 @@
 """`cronlift check` on a repository that breaks every check, and on one that breaks none."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 import yaml
 from click.testing import CliRunner, Result
 
+from ci.paths import ROOT
 from cronlift.airflow import facts_pool
 from cronlift.checks.catalogue import CHECKS
 from cronlift.cli.main import main
@@ -135,6 +137,24 @@ def test_a_teams_own_repository_is_checked_by_name(tmp_path: Path) -> None:
     found = json.loads(done.stdout)
     assert [(each["check"], each["file"]) for each in found["faults"]] == [("orphan-manifest", "jobs/unused.yaml")]
     assert found["dags"] == 1
+
+
+def test_what_the_import_writes_and_the_examples_keep_every_rule(tmp_path: Path) -> None:
+    root = good_repo(tmp_path / "repo")
+    for name in ("legacy", "invoices"):
+        write(root, {f"/images/{name}/Dockerfile": ""})
+    demo = {"namespace": "team-demo", "path": "dags/demo", "owners": ["@demo"], "manifestObjects": True}
+    web = {"namespace": "team-web", "path": "dags/web", "owners": ["@web"]}
+    (root / "teams.yaml").write_text(yaml.safe_dump({"teams": {"demo": demo, "web": web}}))
+    shutil.rmtree(root / "dags")
+    shutil.copytree(ROOT / "examples/operator", root / "dags/demo")
+    crontabs = ["import", str(ROOT / "tests/dags/crontabs"), "--timezone", "Europe/Paris", "--team", "web"]
+    assert CliRunner().invoke(main, [*crontabs, "--repo", str(root)]).exit_code in (0, 1)
+    CliRunner().invoke(main, ["teams", "--root", str(root)])
+    done = check(root, "--json")
+    found = json.loads(done.stdout)
+    assert found["faults"] == []
+    assert found["dags"] >= 20
 
 
 @pytest.fixture(scope="module")

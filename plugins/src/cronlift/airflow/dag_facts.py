@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +27,11 @@ if TYPE_CHECKING:
 MOST_RUNS = 1500
 """A day of a DAG that runs each minute."""
 
+_EXAMPLE = """\
+apiVersion: batch/v1
+kind: Job
+spec: {template: {spec: {containers: [{name: run, image: "x:1", args: ["{{ ds }}"]}]}}}
+"""
 _FRAME = re.compile(r'^\s*File "(?P<file>.+?)", line (?P<line>\d+)', re.MULTILINE)
 _PLACE = re.compile(r"^(?P<file>[^:\s]+)(?::(?P<line>\d+))?(?:: .*)?$")
 _TASK_PLACE = re.compile(r"^(?P<file>/[^:\n]+):(?P<line>\d+): (?P<rest>.+)$", re.DOTALL)
@@ -319,12 +323,27 @@ def list_files(folder: Path) -> list[Path]:
 
 
 def warm_up() -> None:
-    """Import what DAG files use, so that a process forked from this one need not."""
-    import airflow.sdk
-    import airflow.timetables.interval
-    import airflow.timetables.trigger
+    """Do once what every file costs first: a process forked from this one then has it imported and compiled."""
+    import airflow.providers.standard.operators.empty
+    import airflow.timetables.interval  # noqa: F401
+    from airflow.dag_processing.importers import get_importer_registry
+    from airflow.sdk import DAG, CronTriggerTimetable, MultipleCronTriggerTimetable, dag, task  # noqa: F401
 
-    for name in ("DAG", "CronTriggerTimetable", "MultipleCronTriggerTimetable", "task", "dag", "BaseOperator"):
-        getattr(airflow.sdk, name)
-    for name in ("checks", "operator", "timetable", "trigger"):
-        import_module(f"cronlift.airflow.{name}")
+    from cronlift.airflow.operator import KubernetesJobOperator
+    from cronlift.airflow.timetable import CrontabTimetable  # noqa: F401
+
+    get_importer_registry()
+    with DAG("warm_up", schedule=CronTriggerTimetable("0 0 * * *", timezone="Europe/Paris"), catchup=False) as made:
+        KubernetesJobOperator(task_id="run", manifest=_EXAMPLE)
+    made.check_cycle()
+    made.validate()  # type: ignore[no-untyped-call]
+    made.resolve_template_files()  # type: ignore[no-untyped-call]
+    _facts_of_dag(
+        made,
+        "",
+        Path(),
+        Construction(frozenset(), False, None),
+        Span(datetime.now(UTC), 1),
+        _Place(Path(), Path(), Path()),
+        [],
+    )

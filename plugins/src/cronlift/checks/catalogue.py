@@ -99,7 +99,7 @@ CHECKS: tuple[Check, ...] = (
         "Every schedule can tell its next run.",
         "The scheduler asks it in its loop, for all DAGs.",
         "Correct the schedule.",
-        "schedule=BrokenTimetable()",
+        "schedule = BrokenTimetable()",
     ),
     Check(
         "manifest",
