@@ -12,6 +12,7 @@ from tests.live.fresh_release import NAME, NAMESPACE, TEAM, TEAM_NAMESPACE, fres
 from tests.live.waiting import wait_for
 
 SECRET = ("secret", f"{NAME}-secrets", f"--namespace={NAMESPACE}")
+PARTS = ("api-server", "dag-processor", "scheduler", "triggerer")
 PRIVILEGED = ["run", "privileged", "--image=localhost/none:1", "--restart=Never", "--dry-run=server"]
 
 
@@ -53,6 +54,32 @@ def test_a_canary_job_really_runs_under_the_restricted_standard(fresh):
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"ok team {TEAM}: a Job in {TEAM_NAMESPACE} succeeded" in done.stdout
     assert f"ok team {TEAM}: 1 DAGs, no import errors" in done.stdout
+
+
+def test_two_of_each_part_work_and_go_on_when_one_of_each_is_killed(fresh):
+    chart = str(ROOT / "charts/cronlift")
+    sets = [f"--set={part}.replicas=2" for part in ("apiServer", "scheduler", "dagProcessor", "triggerer")]
+    fresh.change("upgrade", chart, "--reset-then-reuse-values", *sets)
+    budgets = get("poddisruptionbudgets", f"--namespace={NAMESPACE}")["items"]
+    assert {budget["metadata"]["name"] for budget in budgets} == {f"{NAME}-{part}" for part in PARTS}
+    assert {budget["status"]["disruptionsAllowed"] for budget in budgets} == {1}
+    victims = {part: of(fresh, part)[0] for part in PARTS}
+    kubectl("delete", "pod", *victims.values(), f"--namespace={NAMESPACE}", "--grace-period=0", "--force")
+    survivor = next(name for name in of(fresh, "scheduler") if name != victims["scheduler"])
+    airflow = ("exec", survivor, f"--namespace={NAMESPACE}", "--container=scheduler", "--", "airflow")
+    kubectl(*airflow, "dags", "unpause", f"{TEAM}__nothing", timeout_seconds=120)
+    kubectl(*airflow, "dags", "trigger", f"{TEAM}__nothing", "--run-id=survived", timeout_seconds=120)
+    wait_for(lambda: sql("SELECT state FROM dag_run WHERE run_id = 'survived'") == "success", "run", 60)
+    done = fresh.helm("test", NAME, "--logs", "--timeout=5m")
+    assert done.returncode == 0, done.stdout + done.stderr
+    fresh.change("rollback", "1")
+
+
+def of(fresh, part):
+    """Return the names of a part's pods that nobody is deleting, the oldest first."""
+    found = [pod for pod in fresh.pods() if pod["metadata"]["labels"]["app.kubernetes.io/component"] == part]
+    alive = [pod["metadata"] for pod in found if not pod["metadata"].get("deletionTimestamp")]
+    return [each["name"] for each in sorted(alive, key=lambda each: each["creationTimestamp"])]
 
 
 def test_an_upgrade_and_a_rollback_are_waited_for_and_replace_every_pod(fresh):

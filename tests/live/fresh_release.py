@@ -123,6 +123,9 @@ def values() -> dict[str, Any]:
     found["teams"] = {TEAM: {"namespace": TEAM_NAMESPACE, "path": f"dags/{TEAM}", "owners": ["@platform"]}}
     url = "https://fresh.example.com/airflow"  # a path, as behind a shared host
     found["apiServer"] = {**found.get("apiServer", {}), "baseUrl": url, "service": {"type": "ClusterIP"}}
+    # Kubernetes lets no claim change it later, and two of a part want it.
+    volume = {**found.get("logs", {}).get("volume", {}), "accessMode": "ReadWriteMany"}
+    found["logs"] = {**found.get("logs", {}), "volume": volume}
     return found
 
 
