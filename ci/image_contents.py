@@ -4,13 +4,11 @@ The import compares what crontabs name with this list and with rootfs/, and so n
 """
 
 import argparse
-import json
-import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import IO
 
 from ci.errors import UserError
+from ci.image_files import paths_in
 from ci.images import build
 from ci.paths import ROOT
 from ci.stages import exit_with_words
@@ -46,45 +44,8 @@ def list_text(paths: Iterable[str]) -> str:
     return HEAD + "".join(f"{path}\n" for path in paths)
 
 
-def paths_in(archive: Path) -> set[str]:
-    """Return every path of an image, layer upon layer: a later layer may take away what an earlier one brought."""
-    found: set[str] = set()
-    with tarfile.open(archive) as outer:
-        for digest in _layers(outer):
-            layer = outer.extractfile(_blob(digest))
-            if layer is None:
-                raise UserError(f"{archive} lacks the layer {digest}", cure="Delete it, and build again.")
-            with tarfile.open(fileobj=layer, mode="r|*") as inner:
-                names = ["/" + entry.name.removeprefix("./").strip("/") for entry in inner]
-            gone = {name.replace("/.wh.", "/") for name in names if "/.wh." in name}
-            found = {each for each in found if not (each in gone or _is_below(each, gone))}
-            found |= {name for name in names if "/.wh." not in name}
-    return found
-
-
-def _layers(archive: tarfile.TarFile) -> Iterator[str]:
-    (image,) = json.load(_open(archive, "index.json"))["manifests"]
-    yield from (each["digest"] for each in json.load(_open(archive, _blob(image["digest"])))["layers"])
-
-
-def _open(archive: tarfile.TarFile, name: str) -> IO[bytes]:
-    found = archive.extractfile(name)
-    if found is None:
-        raise UserError(f"{archive.name} is no OCI archive: {name} is no file", cure="Delete it, and build again.")
-    return found
-
-
-def _blob(digest: str) -> str:
-    return f"blobs/{digest.replace(':', '/')}"
-
-
 def _counts(path: str) -> bool:
     return path != "/" and path.count("/") <= NAMES_DEEP and not f"{path}/".startswith(tuple(f"{x}/" for x in LEFT_OUT))
-
-
-def _is_below(path: str, folders: set[str]) -> bool:
-    parts = path.split("/")
-    return any("/".join(parts[:end]) in folders for end in range(2, len(parts)))
 
 
 def main() -> None:

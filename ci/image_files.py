@@ -31,25 +31,61 @@ def read_files(archive: Path, wanted: Callable[[str], bool]) -> dict[str, bytes]
     with tarfile.open(archive) as outer:
         for layer in _layers(outer):
             own = {}
-            with tarfile.open(fileobj=outer.extractfile(layer), mode="r|*") as inner:
-                for entry in inner:
-                    path = entry.name.removeprefix("./").strip("/")
-                    folder, _, name = path.rpartition("/")
-                    if name == EMPTIED:
-                        found = {each: content for each, content in found.items() if not each.startswith(f"{folder}/")}
-                    elif name.startswith(GONE):
-                        _remove(found, f"{folder}/{name.removeprefix(GONE)}".lstrip("/"))
-                    elif not entry.isdir():
-                        found.pop(path, None)
-                        if entry.isfile() and entry.size <= MAX_BYTES and wanted(path):
-                            content = inner.extractfile(entry)
-                            own[path] = content.read() if content else b""
+            for inner, entry, path in _entries(outer, layer):
+                if gone := _taken_away(path):
+                    _remove(found, gone)
+                elif not entry.isdir():
+                    found.pop(path, None)
+                    if entry.isfile() and entry.size <= MAX_BYTES and wanted(path):
+                        content = inner.extractfile(entry)
+                        own[path] = content.read() if content else b""
             found |= own
     return found
 
 
-def _remove(found: dict[str, bytes], path: str) -> None:
-    for each in [each for each in found if each == path or each.startswith(f"{path}/")]:
+def paths_in(archive: Path) -> set[str]:
+    """Return every path of an image, folders too, each with a leading slash.
+
+    Args:
+        archive: As for `read_files`.
+
+    Raises:
+        UserError: It is no archive of an image.
+    """
+    found: set[str] = set()
+    with tarfile.open(archive) as outer:
+        for layer in _layers(outer):
+            own = set()
+            for _, _, path in _entries(outer, layer):
+                if gone := _taken_away(path):
+                    found = {each for each in found if not _is_at_or_below(each, gone)}
+                else:
+                    own.add(path)
+            found |= own
+    return {f"/{path}" for path in found}
+
+
+def _entries(outer: tarfile.TarFile, layer: str) -> Iterator[tuple[tarfile.TarFile, tarfile.TarInfo, str]]:
+    """Yield what a layer holds, in its order; an entry is read before the next one is asked for."""
+    with tarfile.open(fileobj=outer.extractfile(layer), mode="r|*") as inner:
+        for entry in inner:
+            yield inner, entry, entry.name.removeprefix("./").strip("/")
+
+
+def _taken_away(path: str) -> str:
+    """Return what an entry takes away of the layers below: a path, or a folder and `/` for what is in it; or nothing."""
+    folder, _, name = path.rpartition("/")
+    if name == EMPTIED:
+        return f"{folder}/"
+    return f"{folder}/{name.removeprefix(GONE)}".lstrip("/") if name.startswith(GONE) else ""
+
+
+def _is_at_or_below(path: str, gone: str) -> bool:
+    return path == gone or path.startswith(gone if gone.endswith("/") else f"{gone}/")
+
+
+def _remove(found: dict[str, bytes], gone: str) -> None:
+    for each in [each for each in found if _is_at_or_below(each, gone)]:
         del found[each]
 
 

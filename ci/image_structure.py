@@ -20,7 +20,7 @@ import yaml
 
 from ci import image_recipes
 from ci.errors import UserError
-from ci.image_contents import paths_in
+from ci.image_files import paths_in
 from ci.image_runner import Finished
 from ci.images import Image
 from ci.pins import pins

@@ -9,7 +9,7 @@ import pytest
 from cyclonedx.validation.json import JsonStrictValidator
 
 from ci.errors import UserError
-from ci.image_files import read_files
+from ci.image_files import paths_in, read_files
 from ci.image_packages import Package, is_record, packages_in
 from ci.image_sbom import SCHEMA, write_sbom
 from ci.images import Image
@@ -81,6 +81,7 @@ def test_a_later_layer_replaces_and_takes_away(tmp_path: Path, write):
         {"./a": b"2", ".wh.b": b"", "c/.wh..wh..opq": b"", "c/new": b"3", ".wh.e": b""},
     ])  # fmt: skip
     assert read_files(archive, lambda path: True) == {"a": b"2", "c/new": b"3"}
+    assert paths_in(archive) == {"/a", "/c", "/c/new"}
 
 
 def test_what_was_installed_and_removed_again_is_not_there(tmp_path: Path):
