@@ -28,7 +28,9 @@ def _quota(pod: PodView, team: TeamRules) -> Breaches:
         most = _amount(limit)
         asked = max([pods * _together(pod, side, resource), *(pods * each for each in _first(pod, side, resource))])
         if asked > most * _ROUNDING:
-            text = f"the Job {'requests' if side == 'requests' else 'may use'} {asked:g} of {resource}"
+            text = (
+                f"the Job {'requests' if side == 'requests' else 'may use'} {_in_words(asked, resource)} of {resource}"
+            )
             yield POD, f"{text} at once, more than the {limit} that the team's namespace has"
 
 
@@ -63,6 +65,10 @@ def _amount(text: Any) -> float:
         return 0.0 if is_open(text) else float(parse_quantity(str(text)))
     except ValueError:
         return 0.0
+
+
+def _in_words(amount: float, resource: str) -> str:
+    return f"{amount / 2**30:.4g}Gi" if resource == "memory" else f"{amount:g}"
 
 
 def _and(words: list[str]) -> str:
