@@ -6,9 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
+from ci.git_server import NAME as REPOSITORY
 from ci.kubectl import kubectl
+from ci.paths import STATE
 from ci.release import NAMESPACE
-from tests.live.delivery import FOLDER, PREFIX, Delivery, defect, execute, no_git_server
+from tests.live.chart_release import upgraded
+from tests.live.delivery import FOLDER, PREFIX, Delivery, defect, execute, git_address, no_git_server
+from tests.live.git_http import USER, serving
 from tests.live.killing import KILL_SCRIPT, on_node, pod_of
 from tests.live.waiting import wait_for
 
@@ -70,6 +74,25 @@ def branch_deleted(delivery: Delivery) -> Iterator[str]:
     delivery.bare_git("update-ref", "-d", "refs/heads/main")
     wait_for(lambda: "could not find ref" in git_sync_log(), "git-sync's word on the missing branch", 60)
     yield "git-sync's log: could not find ref; after 5 minutes the banner"
+
+
+@contextmanager
+def bad_credentials(delivery: Delivery) -> Iterator[str]:
+    """The git server takes the password no longer; the release reads from one that asks for it."""
+    secret = ("secret", "delivery-git", f"--namespace={NAMESPACE}")
+    with serving(STATE / "git", git_address(), "good") as server:
+        kubectl("delete", *secret, "--ignore-not-found")
+        kubectl("create", "secret", "generic", *secret[1:], f"--from-literal=username={USER}",
+                "--from-literal=password=good")  # fmt: skip
+        auth = ("git.auth.type=https", f"git.auth.existingSecret={secret[1]}")
+        with upgraded(f"git.url={server.url}/{REPOSITORY}", *auth):
+            delivery.wait_arrival(120)
+            server.password = "changed"
+            wait_for(lambda: "Authentication failed" in git_sync_log(), "git-sync's word on the password", 60)
+            yield "git-sync's log: Authentication failed; after 5 minutes the banner"
+            server.password = "good"
+            delivery.wait_arrival(120)
+        kubectl("delete", *secret, "--ignore-not-found")
 
 
 @contextmanager
@@ -167,6 +190,7 @@ def faults() -> list[Named]:
         Named("git server down for 10 min", lambda d: server_down_for_seconds(d, 600), is_long=True),
         Named("force-push", force_push),
         Named("branch deleted", branch_deleted),
+        Named("bad credentials", bad_credentials, is_long=True),
         Named("repository emptied by mistake", emptied),
         Named("broken DAG merged", broken_dag),
         Named("60 MiB file committed", lambda d: huge_file(d, 60)),
