@@ -21,7 +21,7 @@ class Release:
 
     def __init__(self, url):
         self.url_of_git, self.outputs, self.commands, self.refused = url, {}, [], False
-        self.failure = None
+        self.failure, self.state = None, {"running": {}}
 
     @contextlib.asynccontextmanager
     async def serve(self):
@@ -42,15 +42,22 @@ class Release:
         if request.match_info["namespace"] != "cronlift":
             return web.json_response({"items": []})
         arguments = [f"--repo={self.url_of_git}", "--ref=main", "--root=/git", "--link=current"]
-        return web.json_response({"items": [
-            {"metadata": {"name": f"{component}-1", "labels": {"app.kubernetes.io/component": component}},
-             "status": {"phase": "Running"}, "spec": {"initContainers": [{"name": "git-sync", "args": arguments}]}}
+        pods = [
+            {
+                "metadata": {"name": f"{component}-1", "labels": {"app.kubernetes.io/component": component}},
+                "status": {"containerStatuses": [{"name": component, "state": self.state}]},
+                "spec": {"initContainers": [{"name": "git-sync", "args": arguments}]},
+            }
             for component in self.outputs
-        ]})  # fmt: skip
+        ]
+        return web.json_response({"items": pods})
 
     async def _exec(self, request):
         if self.refused:
             return web.json_response({"message": "no"}, status=403)
+        # As the API server does: a client that asks for JSON cannot have a stream.
+        if request.headers["Accept"] == "application/json":
+            return web.json_response({"message": "not acceptable"}, status=406)
         self.commands.append(request.query.getall("command"))
         assert request.headers["Sec-WebSocket-Protocol"] == PROTOCOL
         socket = web.WebSocketResponse(protocols=(PROTOCOL,))
@@ -149,6 +156,11 @@ async def test_release_that_is_not_there_is_told_with_the_cure(release):
     done = await run("--namespace", "elsewhere")
     assert done.exit_code == 1
     assert "Namespace elsewhere has no running dag-processor or scheduler of release cronlift" in done.output
+
+
+async def test_pods_that_do_not_run_yet_are_not_asked(release):
+    release.state = {"waiting": {"reason": "PodInitializing"}}
+    assert "has no running dag-processor" in (await run()).output
 
 
 @pytest.mark.parametrize("text", ["nonsense", "abc12", "--upload-pack=x"])

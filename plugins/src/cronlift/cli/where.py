@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 SCRIPT = "/opt/cronlift/where.py"
 SCRIPT_SECONDS = 40.0
 GIT_SECONDS = 20.0
+COMPONENT = "app.kubernetes.io/component"
 READERS = ("dag-processor", "scheduler")
 _MARKS = {Mark.GOOD: ("✓", "green"), Mark.NOTE: ("·", "yellow"), Mark.BAD: ("✗", "red")}
 
@@ -74,6 +75,14 @@ def contains(commit: str, wanted: str) -> bool | None:
     return {0: True, 1: False}.get(done.returncode) if done is not None else None
 
 
+def is_serving(pod: Mapping[str, Any]) -> bool:
+    """Tell whether a Pod's main container runs: not in one that comes or goes, as during an upgrade."""
+    component = pod["metadata"]["labels"][COMPONENT]
+    statuses = {each["name"]: each for each in pod["status"].get("containerStatuses") or []}
+    is_running = "running" in (statuses.get(component, {}).get("state") or {})
+    return is_running and not pod["metadata"].get("deletionTimestamp")
+
+
 def find_repositories(pod: Mapping[str, Any]) -> list[Repository]:
     """Return what a Pod's git-sync sidecars follow, from their arguments."""
     found = []
@@ -120,13 +129,9 @@ async def _ask(namespace: str, release: str) -> tuple[list[Repository], list[Pod
     config = await asyncio.to_thread(load_config)
     async with aiohttp.ClientSession() as session:
         client = ExecutionClient(session, config)
-        selector = f"app.kubernetes.io/instance={release},app.kubernetes.io/component in ({','.join(READERS)})"
+        selector = f"app.kubernetes.io/instance={release},{COMPONENT} in ({','.join(READERS)})"
         listed = await client.list_pods(namespace, selector)
-        running = [
-            pod
-            for pod in listed
-            if pod["status"].get("phase") == "Running" and not pod["metadata"].get("deletionTimestamp")
-        ]
+        running = [pod for pod in listed if is_serving(pod)]
         if not running:
             raise ClusterError(
                 f"Namespace {namespace} has no running dag-processor or scheduler of release {release}. "
@@ -138,7 +143,7 @@ async def _ask(namespace: str, release: str) -> tuple[list[Repository], list[Pod
 
 
 async def _ask_pod(client: "ExecutionClient", namespace: str, pod: Mapping[str, Any]) -> Pod:
-    name, component = pod["metadata"]["name"], pod["metadata"]["labels"]["app.kubernetes.io/component"]
+    name, component = pod["metadata"]["name"], pod["metadata"]["labels"][COMPONENT]
     command = ["python", SCRIPT, *(["database"] if component == "dag-processor" else [])]
     try:
         answer = await client.run(namespace, name, component, command, SCRIPT_SECONDS)

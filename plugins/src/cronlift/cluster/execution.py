@@ -13,6 +13,7 @@ import aiohttp
 from cronlift import errors
 from cronlift.cluster.client import CONNECT_TIMEOUT_SECONDS, KubernetesClient
 
+FORBIDDEN = 403
 PROTOCOL = "v4.channel.k8s.io"
 _OUT, _ERR, _STATUS = 1, 2, 3
 
@@ -39,7 +40,8 @@ class ExecutionClient(KubernetesClient):
                 self._config.host + path,
                 params=query,
                 protocols=(PROTOCOL,),
-                headers=await self._headers(),
+                # Asked for JSON, as by all other calls, the API server answers 406.
+                headers={**await self._headers(), "Accept": "*/*"},
                 **self._way(),
                 timeout=aiohttp.ClientWSTimeout(ws_receive=timeout_seconds, ws_close=CONNECT_TIMEOUT_SECONDS),
                 max_msg_size=0,
@@ -48,9 +50,10 @@ class ExecutionClient(KubernetesClient):
                     if message.type is aiohttp.WSMsgType.BINARY and message.data:
                         channels.setdefault(message.data[0], bytearray()).extend(message.data[1:])
         except aiohttp.WSServerHandshakeError as error:
-            reason = "Forbidden" if error.status == 403 else error.message
-            kind = errors.ForbiddenError if error.status == 403 else errors.ApiError
-            raise kind(call, error.status, reason, "the right is create on pods/exec") from error
+            if error.status == FORBIDDEN:
+                words = "the right is create on pods/exec"
+                raise errors.ForbiddenError(call, error.status, "Forbidden", words) from error
+            raise errors.ApiError(call, error.status, "", error.message) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise errors.ConnectionLostError(f"Cannot {call}: {error or type(error).__name__}") from error
         _check(call, bytes(channels[_STATUS]), bytes(channels[_ERR]))
