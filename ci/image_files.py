@@ -73,7 +73,7 @@ def _entries(outer: tarfile.TarFile, layer: str) -> Iterator[tuple[tarfile.TarFi
 
 
 def _taken_away(path: str) -> str:
-    """Return what an entry takes away of the layers below: a path, or a folder and `/` for what is in it; or nothing."""
+    """Return what an entry takes away of earlier layers: a path, a folder and `/` for all in it, or nothing."""
     folder, _, name = path.rpartition("/")
     if name == EMPTIED:
         return f"{folder}/"

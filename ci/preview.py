@@ -9,82 +9,22 @@ import argparse
 import base64
 import json
 import os
-import socket
-import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import yaml
 
 from ci import environment, preview_plan, release
-from ci.errors import CommandError, UserError
-from ci.git_server import BRANCHES
-from ci.kubectl import DIRECT
-from ci.paths import KUBECONFIG, ROOT
-from ci.process import run
+from ci.errors import UserError
+from ci.paths import ROOT
+from ci.preview_source import VALUES, find_branch, git_cidrs, git_url
+from ci.preview_target import Target, find_target
 from ci.stages import Stage, exit_with_words
-from ci.tools import tool
 
-VALUES = ROOT / environment.ENVIRONMENTS / f"{environment.PREVIEW}.yaml"
 RESTRICTED = "restricted"
 READY_SECONDS = 600
 DEFAULT_LIFETIME = "24h"
-
-
-@dataclass(frozen=True)
-class Target:
-    """The cluster and the release beside which a preview is installed.
-
-    Attributes:
-        name: Of the environment; `local` is the platform of `make up`.
-        context: Of the kubeconfig; empty for the local cluster, which has a kubeconfig of its own.
-        values: Of that release.
-    """
-
-    name: str
-    context: str
-    values: Mapping[str, Any]
-
-    @property
-    def is_local(self) -> bool:
-        """Whether it is the platform of `make up`."""
-        return self.name == environment.LOCAL
-
-    def kubectl_words(self) -> list[str]:
-        """Return kubectl and how it finds the cluster."""
-        place = f"--kubeconfig={KUBECONFIG}" if self.is_local else f"--context={self.context}"
-        return [str(tool("kubectl")), place]
-
-    def kubectl(self, *words: str, stdin: str | None = None, timeout_seconds: float = 60) -> str:
-        """Run kubectl against it and return what it printed."""
-        env = DIRECT if self.is_local else {}
-        return run(*self.kubectl_words(), *words, stdin=stdin, env=env, timeout_seconds=timeout_seconds)
-
-    def helm(self, *words: str | Path, stdin: str | None = None, timeout_seconds: float = 60) -> str:
-        """Run helm against it and return what it printed."""
-        place = f"--kubeconfig={KUBECONFIG}" if self.is_local else f"--kube-context={self.context}"
-        env = DIRECT if self.is_local else {}
-        return run(tool("helm"), *words, place, stdin=stdin, env=env, timeout_seconds=timeout_seconds)
-
-
-def find_target(name: str, context: str) -> Target:
-    """Return where previews of an environment are installed.
-
-    Raises:
-        UserError: There is no such environment, or the local platform is not up.
-    """
-    if name != environment.LOCAL:
-        environment.words(name)
-        path = ROOT / environment.ENVIRONMENTS / f"{name}.yaml"
-        return Target(name, context or name, yaml.safe_load(path.read_text()))
-    if not KUBECONFIG.is_file():
-        raise UserError("The local platform is not up", cure="Say make up, or name another environment: ENV=staging.")
-    target = Target(name, "", {})
-    words = ("get", "values", release.NAME, "--output=json", f"--namespace={release.NAMESPACE}")
-    return Target(name, "", json.loads(target.helm(*words)))
 
 
 def up(ref: str, lifetime: str, target: Target) -> None:
@@ -139,74 +79,6 @@ def show(target: Target) -> str:
     """Return a line for each preview."""
     found = target.kubectl("get", "namespaces", f"--selector={preview_plan.LABEL}", "--output=json")
     return preview_plan.table(json.loads(found)["items"], datetime.now(UTC))
-
-
-def git_url(target: Target) -> str:
-    """Return the repository whose branches are shown; locally, what `make up` serves of this clone.
-
-    Raises:
-        UserError: The environment names none.
-    """
-    url = str((target.values.get("git") or {}).get("url") or "")
-    if not url:
-        raise UserError(f"Environment {target.name} has no git.url", cure="Give it in charts/environments.")
-    return f"{url.rpartition('/')[0]}/{BRANCHES}" if target.is_local else url
-
-
-def find_branch(ref: str, url: str) -> tuple[str, dict[str, Any]]:
-    """Return a branch's newest commit and its `teams:`.
-
-    Args:
-        ref: A name that `check_branch` accepts.
-        url: Where git-sync will read it, asked with this user's own credentials.
-
-    Raises:
-        UserError: It is not there, the server does not answer, or its teams.yaml does not read.
-    """
-    with tempfile.TemporaryDirectory(prefix="cronlift-preview-") as folder:
-        run("git", "init", "--quiet", "--bare", folder)
-        env = {"GIT_TERMINAL_PROMPT": "0"}
-        try:
-            run(
-                "git", "fetch", "--quiet", "--no-tags", "--depth=1", "--end-of-options", url, f"refs/heads/{ref}",
-                cwd=Path(folder), env=env, timeout_seconds=120,
-            )  # fmt: skip
-        except CommandError as error:
-            raise UserError(
-                f"There is no branch {ref} at {url}",
-                error.output.strip().splitlines()[-2:],
-                cure="Push it first, or correct REF. On the local platform: commit it on a branch of this clone.",
-            ) from error
-        commit = run("git", "rev-parse", "FETCH_HEAD", cwd=Path(folder)).strip()
-        try:
-            teams = yaml.safe_load(run("git", "show", "FETCH_HEAD:teams.yaml", cwd=Path(folder)))["teams"]
-            return commit, dict(teams)
-        except (CommandError, yaml.YAMLError, TypeError, KeyError, ValueError) as error:
-            raise UserError(
-                f"teams.yaml of {ref} cannot be read",
-                [str(error).splitlines()[-1]],
-                cure="make check says what is wrong.",
-            ) from error
-
-
-def git_cidrs(url: str) -> list[str]:
-    """Return the addresses that a preview may reach: those of preview.yaml, else those that the name has now.
-
-    Raises:
-        UserError: The name has none.
-    """
-    given = (yaml.safe_load(VALUES.read_text()).get("networkPolicy") or {}).get("gitCidrs")
-    if given:
-        return list(given)
-    host = preview_plan.git_host(url)
-    try:
-        found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
-    except OSError as error:
-        raise UserError(
-            f"The git server {host} has no address here: {error}",
-            cure=f"Give its addresses in {VALUES.relative_to(ROOT)}: networkPolicy.gitCidrs.",
-        ) from error
-    return sorted(preview_plan.cidr(address) for address in found)
 
 
 def copy_secrets(target: Target, given: Mapping[str, Any], namespace: str) -> None:

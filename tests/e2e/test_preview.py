@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ci import preview, preview_plan, release
+from ci import preview, preview_plan, preview_target, release
 from ci.airflow_api import Airflow
 from ci.errors import CommandError
 from ci.git_server import PORT
@@ -78,7 +78,7 @@ def shown(kube_config, branch):
         done = make("preview", f"REF={BRANCH}", "TTL=15m", timeout_seconds=700)
         assert done.returncode == 0, done.stdout + done.stderr
         print(f"\nmake preview: {(datetime.now(UTC) - started).total_seconds():.0f} s\n{done.stdout}")
-        secret = preview.password(preview.find_target("local", ""), NAMESPACE)
+        secret = preview.password(preview_target.find_target("local", ""), NAMESPACE)
         service = f"{NAMESPACE}-cronlift-api-server"
         with forwarded(NAMESPACE, service, 8080) as url, closing(Airflow(url, release.ADMIN, secret)) as airflow:
             yield airflow
@@ -105,7 +105,7 @@ def test_the_platform_itself_does_not_see_the_branch(shown, airflow):
 
 
 def test_what_reads_the_branch_reaches_git_and_its_own_database_alone(shown):
-    url = json.loads(preview.find_target("local", "").helm(
+    url = json.loads(preview_target.find_target("local", "").helm(
         "get", "values", NAMESPACE, "--output=json", f"--namespace={NAMESPACE}"))["git"]["url"]  # fmt: skip
     host = preview_plan.git_host(url)
     own = f"{NAMESPACE}-cronlift"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ci import preview, preview_plan
+from ci import preview_plan, preview_source
 from ci.errors import UserError
 from ci.git_server import ONLY_BRANCHES, link_branches
 from ci.paths import ROOT
@@ -107,8 +107,8 @@ def test_the_git_server_is_the_host_of_the_url(url, host):
 
 def test_a_server_without_an_address_is_refused_with_the_cure():
     with pytest.raises(UserError, match=r"networkPolicy\.gitCidrs"):
-        preview.git_cidrs("https://nothing.invalid/x.git")
-    assert preview.git_cidrs("git://127.0.0.1:9418/x") == ["127.0.0.1/32"]
+        preview_source.git_cidrs("https://nothing.invalid/x.git")
+    assert preview_source.git_cidrs("git://127.0.0.1:9418/x") == ["127.0.0.1/32"]
 
 
 def test_the_list_says_until_when_and_what_has_expired():
@@ -151,7 +151,7 @@ def repository(tmp_path: Path) -> Path:
 
 
 def test_a_branch_is_found_with_its_own_teams(repository: Path):
-    commit, teams = preview.find_branch("work", str(repository))
+    commit, teams = preview_source.find_branch("work", str(repository))
     assert len(commit) == 40
     assert set(teams) == {"demo", "own"}
 
@@ -159,13 +159,13 @@ def test_a_branch_is_found_with_its_own_teams(repository: Path):
 @pytest.mark.parametrize("ref", ["nothing", "v1", "hidden/x"])
 def test_a_branch_that_is_not_there_is_refused_in_gits_words(repository: Path, ref: str):
     with pytest.raises(UserError, match=f"There is no branch {ref} at(.|\n)*couldn't find remote ref"):
-        preview.find_branch(ref, str(repository))
+        preview_source.find_branch(ref, str(repository))
 
 
 @pytest.mark.parametrize("ref", ["broken", "empty"])
 def test_a_branch_whose_teams_do_not_read_is_refused(repository: Path, ref: str):
     with pytest.raises(UserError, match=f"teams.yaml of {ref} cannot be read"):
-        preview.find_branch(ref, str(repository))
+        preview_source.find_branch(ref, str(repository))
 
 
 def test_the_local_git_server_serves_branches_of_a_worktrees_repository_and_nothing_else(repository, tmp_path):
