@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 import yaml
 
+from ci import environment, preview_plan
 from ci.paths import ROOT
 from tests.chart.rendering import TWO_TEAMS, Rendered, template
 from tests.chart.test_scripts import load
@@ -105,6 +106,30 @@ def test_a_preview_with_more_than_it_may_have_is_refused(sets, words):
 
 def test_no_release_in_a_namespace_of_another_name_can_be_a_preview():
     assert "the namespace is cronlift, which would be deleted" in refusal(namespace="cronlift")
+
+
+@pytest.mark.parametrize("name", [name for name in environment.names() if name != environment.LOCAL])
+def test_a_preview_of_every_environment_renders_with_its_images_and_nothing_else_of_it(tmp_path, name):
+    given = yaml.safe_load((ROOT / f"charts/environments/{name}.yaml").read_text())
+    teams = yaml.safe_load((ROOT / "teams.yaml").read_text())["teams"]
+    path = tmp_path / "values.yaml"
+    url = given["git"]["url"]
+    path.write_text(yaml.safe_dump(preview_plan.values(given, teams, "work", url, ["192.0.2.7/32"])))
+    answer = template(path, PREVIEW, sets=CIDRS, more=(f"--namespace={NAMESPACE}",))
+    assert answer.returncode == 0, answer.stderr
+    rendered = Rendered(thing for thing in yaml.load_all(answer.stdout, yaml.CSafeLoader) if thing)
+    image = given["images"]["airflow"]
+    assert rendered.pod("dag-processor")["containers"][0]["image"] == f"{image['repository']}:{image['tag']}"
+    [git] = [each for each in rendered.pod("dag-processor")["initContainers"] if each["name"] == "git-sync"]
+    assert {f"--repo={url}", "--ref=work"} <= set(git["args"])
+    assert {kind for kind in ("Ingress", "HTTPRoute", "ServiceMonitor") if rendered.of(kind)} == set()
+    secrets = {
+        part["secretKeyRef"]["name"]
+        for _, container in rendered.containers()
+        for part in [entry.get("valueFrom", {}) for entry in container.get("env", [])]
+        if "secretKeyRef" in part
+    }
+    assert secrets == {"cronlift-secrets", given["git"]["auth"]["existingSecret"]}
 
 
 def namespace(**annotations):
