@@ -14,7 +14,7 @@ from cronlift.cluster.life import DeletePolicy, JobLife, LifeOptions, Result
 from cronlift.cluster.removal import TTL_SECONDS
 from cronlift.cluster.watch import SharedWatch
 from cronlift.errors import ForbiddenError, JobConflictError, JobFailedError
-from cronlift.job.conditions import Outcome
+from cronlift.job.conditions import Outcome, verdict_of
 from cronlift.job.documents import Places
 from cronlift.job.loglines import Capped
 from cronlift.job.manifest import Defaults, build_objects
@@ -218,6 +218,23 @@ async def test_kill_deletes_the_job_with_its_uid(api, life):
     await asyncio.gather(task, return_exceptions=True)
     await subject.kill()
     assert api.objects["jobs"] == {}
+
+
+@pytest.mark.parametrize(("policy", "patches"), [("never", 0), ("on_success", 1)])
+async def test_kill_leaves_a_job_that_has_ended_to_its_delete_policy(api, life, watch, policy, patches):
+    """Another triggerer, which took this one for dead, may have ended the task: its Job is kept to look at."""
+    subject = life(policy)
+    task = asyncio.ensure_future(subject.run())
+    job = await created(api)
+    api.run_pod(job)
+    await until(lambda: api.calls["get logs"])
+    api.finish(job)
+    await until(lambda: verdict_of(watch.jobs.store[job["metadata"]["name"]]))
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await subject.kill()
+    assert len(api.objects["jobs"]) == 1
+    assert api.calls["patch jobs"] == patches
 
 
 async def test_kill_before_the_create_call_was_answered_still_finds_the_job(api, life):

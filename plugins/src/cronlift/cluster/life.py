@@ -17,7 +17,7 @@ from cronlift.cluster.removal import Removal
 from cronlift.cluster.start import Starter
 from cronlift.cluster.watch import SharedWatch
 from cronlift.job import naming
-from cronlift.job.conditions import Outcome
+from cronlift.job.conditions import Outcome, verdict_of
 from cronlift.job.naming import TaskIdentity
 from cronlift.job.objects import Objects
 
@@ -80,7 +80,15 @@ class JobLife:
         return result
 
     async def kill(self) -> None:
-        """Delete the Job, in the foreground, if it is this try's."""
+        """Delete the Job, in the foreground, if it is this try's and has not ended.
+
+        One that has ended is left to its delete policy: another triggerer may have ended the task, while this one was
+        taken for dead.
+        """
+        verdict = verdict_of(self.last_seen)
+        if verdict is not None and verdict.settled:
+            await self._removal.tidy(self.last_seen, verdict.outcome)
+            return
         uid = self.uid
         if uid is None:
             try:
