@@ -19,6 +19,9 @@ _TEMPORARY = ".building-"
 TEMPORARY_MAX_AGE_SECONDS = 600
 """Older folders of a copy in the making belong to a process that was killed."""
 
+MANIFESTS_KEPT = 16
+"""In memory; a manifest never changes, because a version is its content."""
+
 Read = Callable[[str, Entry], bytes]
 """Returns the content of a file, or the target of a link."""
 
@@ -32,6 +35,7 @@ class Store:
 
     def __init__(self, base: Path) -> None:
         self.base, self.versions, self.latest = base, base / "versions", base / LATEST
+        self._manifests: dict[str, Manifest] = {}
 
     def current(self) -> str | None:
         """Return the version that `latest` shows; None when there is none."""
@@ -45,8 +49,15 @@ class Store:
         return self.versions / version
 
     def manifest(self, version: str) -> Manifest | None:
-        """Return what a version holds; None when its copy is not here."""
-        return Manifest.read(self._manifest_path(version))
+        """Return what a version holds; None when that is not known here.
+
+        It is read once: asked every two seconds for each bundle, the reading alone would show in the idle CPU.
+        """
+        if version not in self._manifests and (found := Manifest.read(self._manifest_path(version))):
+            if len(self._manifests) >= MANIFESTS_KEPT:
+                self._manifests.clear()
+            self._manifests[version] = found
+        return self._manifests.get(version)
 
     def whole(self, version: str | None) -> Manifest | None:
         """Return a version's manifest if its copy is here with every file; None otherwise."""
