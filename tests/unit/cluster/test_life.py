@@ -237,6 +237,17 @@ async def test_kill_leaves_a_job_that_has_ended_to_its_delete_policy(api, life, 
     assert api.calls["patch jobs"] == patches
 
 
+@pytest.mark.parametrize("kind", ["Complete", "Failed"])
+async def test_job_that_goes_with_its_end_has_its_own_verdict(api, life, kind):
+    """With `ttlSecondsAfterFinished: 0` the end and the deletion come together, and a task sees both or none."""
+    task = asyncio.ensure_future(life().run())
+    job = await created(api)
+    await until(lambda: api.calls["watch jobs"])
+    api.finish(job, kind, "BackoffLimitExceeded")
+    api.remove("jobs", "team-demo", job["metadata"]["name"])
+    assert (await task).outcome is (Outcome.SUCCEEDED if kind == "Complete" else Outcome.FAILED)
+
+
 async def test_kill_before_the_create_call_was_answered_still_finds_the_job(api, life):
     api.put("jobs", job_of() | {"metadata": job_of()["metadata"] | {"uid": "first"}})
     await life().kill()

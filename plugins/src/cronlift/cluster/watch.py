@@ -18,6 +18,7 @@ from cronlift.cluster.client import Json
 from cronlift.cluster.job_events import JobEvents
 from cronlift.cluster.metrics import JOBS_RUNNING, Metrics, NullMetrics
 from cronlift.cluster.reflector import Change, Reflector, WatchClient
+from cronlift.job.conditions import verdict_of
 
 # Tasks come and go; a watch that lingers saves its list call for the next one.
 LINGER_SECONDS = 60.0
@@ -59,12 +60,17 @@ class Subscription:
     def __init__(self, watch: "SharedWatch", name: str) -> None:
         self._watch, self.name, self._changed = watch, name, asyncio.Event()
         self._pods: list[Json] | None = None
+        self._ended: Json | None = None
         self._changed.set()
 
     @property
     def job(self) -> Json | None:
-        """The Job as last seen; None when it was never seen, or is gone."""
-        return self._watch.jobs.store.get(self.name)
+        """The Job as last seen; None when it was never seen, or went before its end."""
+        return self._watch.jobs.store.get(self.name) or self._ended
+
+    def keep_ended(self, job: Json) -> None:
+        """Keep a Job that went after its end, as its time to live, or somebody's cleaning, may have it."""
+        self._ended = job
 
     @property
     def pods(self) -> list[Json]:
@@ -220,7 +226,11 @@ class SharedWatch:
         self._metrics.gauge(JOBS_RUNNING, self._running, **self._tags)
 
     def _job_changed(self, change: Change, job: Json) -> None:
-        self._notify(job["metadata"]["name"])
+        name, verdict = job["metadata"]["name"], verdict_of(job)
+        if change is Change.DELETED and verdict is not None and verdict.settled:
+            for subscription in self._subscriptions.get(name, ()):
+                subscription.keep_ended(job)
+        self._notify(name)
 
     def _pod_changed(self, change: Change, pod: Json) -> None:
         name, job = pod["metadata"]["name"], job_of(pod)
