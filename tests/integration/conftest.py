@@ -2,4 +2,5 @@
 
 import os
 
-collect_ignore = [] if os.environ.get("LONG") else ["test_chart_oidc.py", "test_chart_previous_minor.py"]
+LONG_FORM = ["test_chart_oidc.py", "test_chart_previous_minor.py", "test_chart_remote_logs.py"]
+collect_ignore = [] if os.environ.get("LONG") else LONG_FORM
