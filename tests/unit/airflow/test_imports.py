@@ -103,4 +103,4 @@ def test_stock_provider_is_not_imported():
         for node in ast.walk(ast.parse(path.read_text())):
             names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            assert not [name for name in names if name.startswith("airflow.providers")], path
+            assert not [name for name in names if name.startswith("airflow.providers.cncf")], path
