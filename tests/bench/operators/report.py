@@ -13,6 +13,7 @@ from tests.bench.operators.plan import PEERS
 PAGE = ROOT / "docs/benchmark.md"
 PICTURE = ROOT / "docs/pictures/benchmark.svg"
 BEGIN, END = "<!-- generated: begin -->", "<!-- generated: end -->"
+AGAIN_BEGIN, AGAIN_END = "<!-- generated in part: begin -->", "<!-- generated in part: end -->"
 
 SIZES = (
     ("1 task", "1", None),
@@ -40,12 +41,20 @@ def last() -> dict[str, Any]:
 
 
 def write(content: dict[str, Any]) -> None:
-    """Write the generated part of the page, and its picture."""
-    before, _, rest = PAGE.read_text().partition(BEGIN)
-    _, _, after = rest.partition(END)
+    """Write the generated part of the page and its picture; of a run in part, what stands behind the last whole one."""
+    if not content.get("complete"):
+        _replace(AGAIN_BEGIN, AGAIN_END, f"## Some of it again, since then\n\n{markdown(content)}")
+        return
     shown = f"![Bars: wall time, CPU, failed tasks and requests of each operator](pictures/{PICTURE.name})"
-    PAGE.write_text(f"{before}{BEGIN}\n\n{shown}\n\n{markdown(content)}\n{END}{after}")
+    _replace(BEGIN, END, f"{shown}\n\n{markdown(content)}")
+    _replace(AGAIN_BEGIN, AGAIN_END, "")
     PICTURE.write_text(picture(content["cases"]))
+
+
+def _replace(begin: str, end: str, words: str) -> None:
+    before, _, rest = PAGE.read_text().partition(begin)
+    _, _, after = rest.partition(end)
+    PAGE.write_text(f"{before}{begin}\n\n{words}\n{end}{after}")
 
 
 def markdown(content: dict[str, Any]) -> str:
@@ -59,7 +68,8 @@ def markdown(content: dict[str, Any]) -> str:
         "| goal | limit | seen | |",
         "| --- | --- | --- | --- |",
     ]
-    for goal in goals(cases):
+    whole = content.get("complete")
+    for goal in [each for each in goals(cases) if whole or each.met is not None]:
         mark = {True: "met", False: "**missed**", None: "not measured"}[goal.met]
         lines.append(f"| {goal.name} | {goal.limit} | {goal.seen or '-'} | {mark} |")
     for title, block, runs in SIZES:

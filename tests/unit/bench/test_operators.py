@@ -3,6 +3,7 @@
 import ast
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -214,7 +215,8 @@ def test_the_picture_is_well_formed_and_shows_each_figure() -> None:
 
 
 CONTENT = {
-    "date": "2026-11-23T12:00:00Z", "cluster": "embedded", "versions": {"airflow": "3.3.2"}, "cases": GOOD,
+    "complete": True, "date": "2026-11-23T12:00:00Z", "cluster": "embedded", "versions": {"airflow": "3.3.2"},
+    "cases": GOOD,
     "machine": {"cpus": 2, "cpu": "x", "memory_gib": 24, "kernel": "6", "load_before": 0.1},
 }  # fmt: skip
 
@@ -232,17 +234,33 @@ def test_the_report_tells_a_task_that_had_not_ended_from_one_that_failed() -> No
     assert "12 of 50; 8 had not ended when it was given up" in report.markdown({**CONTENT, "cases": [given_up]})
 
 
-def test_only_the_generated_part_of_the_page_is_written(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    page = tmp_path / "benchmark.md"
-    page.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
-    monkeypatch.setattr(report, "PAGE", page)
+@pytest.fixture
+def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "benchmark.md"
+    again = f"{report.AGAIN_BEGIN}\nolder\n{report.AGAIN_END}"
+    path.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nbetween\n{again}\nafter\n")
+    monkeypatch.setattr(report, "PAGE", path)
     monkeypatch.setattr(report, "PICTURE", tmp_path / "benchmark.svg")
+    return path
+
+
+def test_only_the_generated_part_of_the_page_is_written(page: Path) -> None:
     report.write(CONTENT)
     text = page.read_text()
     assert text.startswith("before\n")
     assert text.endswith("after\n")
+    assert "between" in text
     assert "old" not in text
     assert "50 tasks" in text
+
+
+def test_run_in_part_leaves_the_last_whole_one_as_it_is(page: Path) -> None:
+    report.write({**CONTENT, "complete": False, "cases": GOOD[-1:]})
+    text = page.read_text()
+    assert f"{report.BEGIN}\nold\n{report.END}" in text
+    assert "older" not in text
+    assert "memory per waiting task" in text
+    assert "not measured" not in text
 
 
 def test_each_stock_case_has_plain_jobs_before_and_after_it_in_its_block() -> None:
