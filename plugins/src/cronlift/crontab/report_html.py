@@ -86,12 +86,11 @@ def _figures(report: Mapping[str, Any], load: Load) -> str:
         (f"{dags:,}", "DAGs"),
         (f"{counts['needs-decision']:,}", "need a decision"),
         (f"{load.runs_per_day:,.0f}", "runs a day, each a Pod"),
-        (f"{load.peak:,}", f"Pods at most that start in one minute ({clock(load.peak_minute)})"),
-        (
-            f"{load.often_share:.0%}",
-            f"of all runs are those of the {load.often.jobs} jobs that run every 5 min or more often",
-        ),
+        (f"{load.peak:,}", f"Pods at most start in one minute ({clock(load.peak_minute)})"),
     ]
+    if load.often.jobs:
+        often = f"of all runs are those of {_jobs(load.often.jobs)} every 5 min or more often"
+        shown.append((f"{load.often_share:.0%}", often))
     return (
         '<div class="figures">' + "".join(f"<div><b>{big}</b>{escape(small)}</div>" for big, small in shown) + "</div>"
     )
@@ -122,8 +121,9 @@ def _pictures(load: Load, zone: str) -> Iterator[str]:
     yield "<h2>The day</h2>"
     yield f'<p class="small">Starts in each minute of the day, {zone}, as a mean over the year.{legend}</p>'
     yield day(load)
-    yield "<h2>Busiest minutes</h2>"
-    yield _busiest(load)
+    if load.peak > 1:
+        yield "<h2>Busiest minutes</h2>"
+        yield _busiest(load)
     if load.rest.jobs:
         often = f" The others add {load.often.runs_per_day / 24:,.0f} in each hour." if load.often.jobs else ""
         yield "<h2>The week</h2>"
@@ -159,7 +159,7 @@ def _files(groups: Mapping[str, Mapping[str, Any]], lines: Sequence[Mapping[str,
         told = "".join(_paragraph(each) for each in group["warnings"])
         rows.append(
             f"<tr><td><code>{escape(group['file'])}</code></td><td>{group['flavour']}, {group['format']}</td>"
-            f'<td>{dags}</td><td>{group["state"]}</td><td class="small">{told}</td></tr>'
+            f'<td>{dags}</td><td>{group["state"] if dags else ""}</td><td class="small">{told}</td></tr>'
         )
     if rows:
         head = "<tr><th>file</th><th>daemon, format</th><th>DAGs</th><th>state</th><th>to know</th></tr>"

@@ -127,7 +127,7 @@ def _peak(load: Load, top: float) -> str:
         return ""
     x, y = _LEFT + load.peak_minute, _y(load.by_minute[load.peak_minute], top) - 4
     early = load.peak_minute < MINUTES_PER_DAY / 2
-    words = f"up to {load.peak} Pods start at {clock(load.peak_minute)}"
+    words = f"up to {load.peak} Pod{'s' if load.peak > 1 else ''} start at {clock(load.peak_minute)}"
     label = _text(x + (9 if early else -9), y - 2, words, PEAK, "start" if early else "end")
     return f'<path d="M{x} {y:.1f}l-5 -9h10z" fill="{PEAK}"/>{label}'
 
