@@ -3,12 +3,16 @@
 from datetime import UTC, datetime
 
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cronlift.crontab.decisions import Decisions, GroupDecision, LineDecision, User
 from cronlift.crontab.image import Image
 from cronlift.crontab.model import Flavour, Source
 from cronlift.crontab.parse import parse_crontab
 from cronlift.crontab.plan import Settings, make_plan, utc_midnight_after
+from cronlift.crontab.write_manifest import manifest_text
 from cronlift.errors import CrontabError
 
 START = datetime(2026, 12, 1, tzinfo=UTC)
@@ -128,6 +132,17 @@ def test_password_of_one_line_is_hidden_in_the_comments_of_others():
     found = plan("# root has s3cretvalue\n0 3 * * * /opt/a.sh\n5 3 * * * mysql -ps3cretvalue -h d x\n").groups[0].lines
     assert found[0].raw == "# root has ***"
     assert "s3cretvalue" not in found[1].job.doc
+
+
+LINES = st.lists(st.sampled_from([*"/ab -|>&;'$", "/usr/bin/x ", " -pss3cret1 ", "\u2028", "\x85", "é", "\x7f", "# "]))
+
+
+@given(LINES.map("".join))
+def test_every_line_makes_a_manifest_that_is_yaml(command):
+    for line in plan(f"0 3 * * * mysql {command}\n").groups[0].lines:
+        if line.job is not None:
+            for loader in (yaml.SafeLoader, yaml.CSafeLoader):
+                assert yaml.load(manifest_text(line.job), loader)["kind"] == "Job"
 
 
 def test_shell_of_a_tab_is_looked_up_too():

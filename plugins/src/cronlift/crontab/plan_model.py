@@ -74,5 +74,5 @@ class Judgement:
 
 
 def one_line(text: str) -> str:
-    """Return text for a comment of YAML: one line, without what YAML cannot print."""
-    return re.sub(r"[^\x20-\x7e\xa0-\ufefe]", "?", printable(text)).strip()
+    """Return text for a comment of YAML: one line, without what YAML cannot print, or takes for a line's end."""
+    return re.sub(r"[^\x20-\x7e\xa0-\u2027\u202a-\ufefe]", "?", printable(text)).strip()
