@@ -1,8 +1,8 @@
 """Measure the operators side by side: `python -m tests.bench.operators [--blocks 1 50 ...]`, or write the report.
 
 Needs the platform (`make up`), which rests meanwhile. Figures are in build/bench-operators.json after every case; a run
-that was cut goes on with the block where it stopped. The last run's docs are written by `report`: what a run of some blocks
-gave stands behind the last whole one.
+that was cut goes on with the block where it stopped. The last run's docs are written by `report`; those of a run
+in part stand behind the last whole one.
 """
 
 import argparse
