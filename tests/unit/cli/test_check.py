@@ -69,6 +69,13 @@ def test_a_good_repository_passes(good: Path) -> None:
     assert "✓ 3 DAGs in 3 files of 2 teams" in done.stderr
 
 
+def test_a_check_leaves_nothing_beside_the_files(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    before = sorted(good.rglob("*"))
+    check(good, good / "dags/audit")
+    assert sorted(good.rglob("*")) == before
+
+
 def test_a_fault_is_told_with_place_cure_and_check(good: Path, tmp_path: Path) -> None:
     root = good_repo(tmp_path / "repo")
     write(root, {"tags.py": plain("billing__tags", tags="")})

@@ -29,6 +29,7 @@ def main() -> None:
     from cronlift.airflow import dag_facts
 
     dag_facts.warm_up()
+    sys.dont_write_bytecode = True  # from here on it would be beside the DAG files
     gc.collect()
     gc.freeze()
     for line in sys.stdin:
