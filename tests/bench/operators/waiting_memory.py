@@ -125,6 +125,7 @@ def _fresh_triggerer(deployment: Deployment, dag: BenchDag, say: Say) -> Iterato
     kubectl(*words, f"--timeout={RESTART_SECONDS}s", timeout_seconds=RESTART_SECONDS + 10)
     deployment.start(WARM_UP_DAG, 1)
     wait_for(lambda: deployment.count_unfinished(WARM_UP_DAG) == 0, "end of the task to warm up with", RESTART_SECONDS)
+    deployment.clear()
     wait_for(lambda: _is_alone(deployment), "end of the triggerer before it", RESTART_SECONDS)
     pods = AirflowPods(deployment.release_namespace)
     say("waiting until Airflow is quiet")
