@@ -14,8 +14,12 @@ import pytest
 
 from tests.unit.bundle.conftest import Repository
 
-TEAMS, DAGS = (50, 10) if os.environ.get("LONG") else (5, 4)
-IDLE_SECONDS = 60 if os.environ.get("LONG") else 10
+LONG = bool(os.environ.get("LONG"))
+TEAMS, DAGS = (50, 10) if LONG else (5, 4)
+IDLE_SECONDS = 60 if LONG else 10
+BOTH = {"with copies": True, "without copies": False} if LONG else {"with copies": True}
+"""The second says what the copies are for; once in the long form is enough."""
+
 READY_SECONDS = 400
 SETTLE_SECONDS = 12
 """Refreshes come every 2 s; what has not been parsed after this is not going to be."""
@@ -129,7 +133,7 @@ class Processor:
         )
 
 
-@pytest.fixture(params=[True, False], ids=["with copies", "without copies"])
+@pytest.fixture(params=BOTH.values(), ids=BOTH.keys())
 def processor(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Processor]:
     started = Processor(tmp_path / "site", copies=request.param)
     started.copies = request.param
