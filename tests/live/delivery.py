@@ -23,7 +23,7 @@ from ci.git_server import NAME as REPOSITORY
 from ci.kubectl import kubectl
 from ci.paths import KUBECONFIG, ROOT, STATE
 from ci.release import NAME, NAMESPACE
-from ci.up import GIT_SERVER
+from ci.up import GIT_SERVER, why_silent
 from tests.live.undo import Undoing
 from tests.live.waiting import wait_for
 
@@ -168,6 +168,8 @@ def no_git_server() -> Iterator[None]:
         yield
     finally:
         GIT_SERVER.start(command)
+        # It takes a snapshot before it answers, which would come on top of a commit made meanwhile.
+        wait_for(lambda: why_silent(git_address()) is None, "git server", 30)
 
 
 @contextmanager
