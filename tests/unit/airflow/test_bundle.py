@@ -32,6 +32,7 @@ def reports(monkeypatch):
     told = []
     monkeypatch.setattr(delivery_status, "report", lambda *arguments, **named: told.append((arguments, named)))
     monkeypatch.setattr(delivery_status, "count_known_files", lambda bundle: 0)
+    monkeypatch.setattr(delivery_status, "keep_broken_dags", lambda: None)
     return told
 
 

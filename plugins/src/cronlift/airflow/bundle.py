@@ -188,6 +188,7 @@ class GitSyncBundle(BaseDagBundle):
         is_new, self._said = outcome.refusal != self._said and bool(outcome.refusal), outcome.refusal
         if is_dag_processor():
             age = sync_age(self._metrics_url).seconds() if self._metrics_url else None
+            delivery_status.keep_broken_dags()
             delivery_status.report(self.name, self._store, outcome, age, self._address, is_new_refusal=is_new)
 
 

@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cronlift.airflow.settings import DELIVERY_KEY
@@ -22,6 +22,10 @@ REPORT_SECONDS = 30.0
 """How often an unchanged state is written again."""
 VERSIONS_TOLD = 50
 """Of how many versions the commit is told: more than Airflow keeps copies of."""
+KEEP_SECONDS = 2.0
+"""How often DAGs of broken files are kept, for all bundles of this process at once."""
+JUST_PARSED_SECONDS = 120.0
+"""Beyond min_file_process_interval: the youngest parse of a DAG that was alive when its file broke."""
 STALENESS = "cronlift.bundle.staleness_seconds"
 """Gauge, by bundle: seconds since git-sync last reached the repository, or since the newest commit is refused."""
 REFUSALS = "cronlift.bundle.refusals"
@@ -29,6 +33,7 @@ REFUSALS = "cronlift.bundle.refusals"
 
 _last: dict[str, tuple[tuple[object, ...], float]] = {}
 _refused_since: dict[str, float] = {}
+_kept_at = float("-inf")
 
 
 def count_known_files(bundle: str) -> int:
@@ -40,6 +45,36 @@ def count_known_files(bundle: str) -> int:
     with create_session() as session:
         query = select(func.count(distinct(DagModel.relative_fileloc)))
         return int(session.scalar(query.where(DagModel.bundle_name == bundle, ~DagModel.is_stale)) or 0)
+
+
+def keep_broken_dags() -> None:
+    """Keep DAGs alive whose file does not import at the moment.
+
+    Airflow 3.3.2 takes such a DAG for one that is no longer in its file: it is marked stale once the file was read
+    again 50 s after the last good parse, and the scheduler leaves its running runs alone until it imports again. The
+    cure is a recent time of parsing; a DAG that left a file which imports has no import error: it goes stale as always.
+    """
+    global _kept_at
+    if time.monotonic() - _kept_at < KEEP_SECONDS:
+        return
+    _kept_at = time.monotonic()
+    from airflow.configuration import conf
+    from airflow.models.dag import DagModel
+    from airflow.models.errors import ParseImportError
+    from airflow.utils.session import create_session
+    from sqlalchemy import exists, or_, update
+    from sqlalchemy.exc import SQLAlchemyError
+
+    now = datetime.now(UTC)
+    alive_seconds = conf.getint("dag_processor", "min_file_process_interval") + JUST_PARSED_SECONDS
+    is_broken = exists().where(
+        ParseImportError.bundle_name == DagModel.bundle_name, ParseImportError.filename == DagModel.relative_fileloc
+    )
+    was_alive = or_(DagModel.is_stale.is_(False), DagModel.last_parsed_time > now - timedelta(seconds=alive_seconds))
+    with suppress(SQLAlchemyError), create_session() as session:
+        row = update(DagModel).where(DagModel.has_import_errors.is_(True), is_broken, was_alive)
+        values = row.values(last_parsed_time=now, is_stale=False)
+        session.execute(values.execution_options(synchronize_session=False))
 
 
 def report(
