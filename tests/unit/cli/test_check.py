@@ -31,7 +31,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     root = bad_repo(tmp_path_factory.mktemp("bad"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(facts_pool, "IMPORT_TIMEOUT_SECONDS", 10.0)
-        done = check(root, "--json")
+        done = check(root, "--json", "--file-budget", 0.6)
     assert done.exit_code == 1, done.output
     found: dict[str, Any] = json.loads(done.stdout)
     return found
