@@ -76,32 +76,39 @@ def write_runner(delivery: Delivery, stem: str, word: str, seconds: float) -> No
 
 
 class Watcher:
-    """Asks Airflow every second whether a DAG has become stale."""
+    """Asks Airflow every second whether a DAG has become stale.
 
-    def __init__(self) -> None:
-        self._airflow = release.login()
-        self.wanted, self.lost = self._airflow.dag_ids(), set[str]()
-        self._stop = threading.Event()
+    Args:
+        patience_seconds: For how long one may be.
+    """
+
+    def __init__(self, patience_seconds: float) -> None:
+        self._airflow, self._patience_seconds = release.login(), patience_seconds
+        self._wanted, self._missing_since = self._airflow.dag_ids(), dict[str, float]()
+        self._lost, self._stop = set[str](), threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 
     def _watch(self) -> None:
         while not self._stop.wait(1):
             try:
-                self.lost |= self.wanted - self._airflow.dag_ids()
+                missing = self._wanted - self._airflow.dag_ids()
             except ApiError:
                 continue
+            now = time.monotonic()
+            self._missing_since = {dag: self._missing_since.get(dag, now) for dag in missing}
+            self._lost |= {dag for dag, since in self._missing_since.items() if now - since >= self._patience_seconds}
 
     def end(self) -> list[str]:
         self._stop.set()
         self._thread.join()
         self._airflow.close()
-        return sorted(self.lost)
+        return sorted(self._lost)
 
 
 @pytest.mark.parametrize("fault", faults(), ids=lambda fault: fault.title)
 def test_fault_loses_no_dag_and_no_run_and_is_told(fault: Named, delivery: Delivery, capsys) -> None:
-    row, watcher = Row(fault.title), Watcher()
+    row, watcher = Row(fault.title), Watcher(fault.stale_seconds)
     try:
         with fault.strike(delivery) as words:
             row.words = words

@@ -59,6 +59,20 @@ def test_snapshot_without_a_change_makes_no_commit(snapshots: Snapshots) -> None
     assert git("rev-parse", "main", cwd=snapshots.repository) == first
 
 
+def test_commit_that_a_test_put_on_top_stays_until_the_next_edit(snapshots: Snapshots) -> None:
+    first = snapshots.take()
+    assert first
+    assert snapshots.take() is None
+    tree = snapshots._git("rev-parse", f"{first}^{{tree}}")
+    empty = snapshots._git("hash-object", "-t", "tree", "-w", "/dev/null")
+    assert tree != empty
+    on_top = snapshots._git("commit-tree", empty, "-p", first, "-m", "On top")
+    snapshots._git("update-ref", "refs/heads/main", on_top)
+    assert snapshots.take() is None, "a change of an ignored file, such as bytecode, makes no snapshot"
+    (snapshots.tree / "edited.txt").write_text("edited")
+    assert snapshots.take()
+
+
 def test_deleted_file_leaves_the_next_snapshot(snapshots: Snapshots) -> None:
     snapshots.take()
     (snapshots.tree / "dags/a.py").unlink()

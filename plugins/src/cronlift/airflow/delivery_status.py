@@ -50,9 +50,9 @@ def count_known_files(bundle: str) -> int:
 def keep_broken_dags() -> None:
     """Keep DAGs alive whose file does not import at the moment.
 
-    Airflow 3.3.2 takes such a DAG for one that is no longer in its file: it is marked stale once the file was read
-    again 50 s after the last good parse, and the scheduler leaves its running runs alone until it imports again. The
-    cure is a recent time of parsing; a DAG that left a file which imports has no import error: it goes stale as always.
+    Airflow 3.3.2 marks every DAG of such a file stale at each parse that fails, and the scheduler leaves the running
+    runs of a stale DAG alone: they would stand still until somebody corrects the file. New runs do not start, for the
+    scheduler looks at has_import_errors too. A DAG that left a file which imports goes stale as always.
     """
     global _kept_at
     if time.monotonic() - _kept_at < KEEP_SECONDS:
