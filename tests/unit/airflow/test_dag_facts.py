@@ -12,6 +12,8 @@ import pytest
 from cronlift.airflow.facts_pool import Bundle, load_facts
 from cronlift.facts.model import DagFacts, FileFacts, Finding
 
+pytestmark = pytest.mark.usefixtures("parsing_workers")
+
 AT = datetime(2026, 3, 27, 12, tzinfo=UTC)
 JOB = """\
 apiVersion: batch/v1

@@ -16,6 +16,8 @@ from cronlift.cli.main import main
 from cronlift.policy.rules import RULES
 from tests.unit.cli.checked_repo import BAD, LATER, TEAMS, bad_repo, git, good_repo, place_of, plain, with_task, write
 
+pytestmark = pytest.mark.usefixtures("parsing_workers")
+
 
 def check(root: Path, *words: object) -> Result:
     return CliRunner().invoke(main, ["check", "--root", str(root), *map(str, words)])

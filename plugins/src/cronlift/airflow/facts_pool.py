@@ -88,31 +88,45 @@ def load_facts(
         CronliftError: A process did not start, or ended; with its last words.
     """
     root, at = root.resolve(), at or datetime.now(UTC)
-    with _home(bundles, images) as (environment, errors):
-        processes = [_Worker(environment, errors, seed) for seed in range(1, workers + 1)]
-        try:
-            jobs = [
-                Job(each, Path(file))
-                for each in bundles
-                for file in processes[0].ask({"folder": str(each.folder), "file": None})["value"]
-            ]
-            if files is not None:
-                wanted = {each.resolve() for each in files}
-                jobs = [each for each in jobs if each.file.resolve() in wanted]
-            shared: queue.SimpleQueue[Job] = _queue(jobs)
-            done = _share(processes, [shared] * workers, _asker(root, at, runs, hours), progress, len(jobs))
-            again = twice and workers > 1
-            found = _compare_again(processes, done) if again else [facts for _, _, facts in done]
-        finally:
-            for each in processes:
-                each.close()
+    deployment = _deployment(bundles, images)
+    with started_workers(workers) as processes:
+        jobs = [
+            Job(each, Path(file))
+            for each in bundles
+            for file in processes[0].ask({"folder": str(each.folder), "file": None, **deployment})["value"]
+        ]
+        if files is not None:
+            wanted = {each.resolve() for each in files}
+            jobs = [each for each in jobs if each.file.resolve() in wanted]
+        shared: queue.SimpleQueue[Job] = _queue(jobs)
+        done = _share(processes, [shared] * workers, _asker(root, at, runs, hours, deployment), progress, len(jobs))
+        again = twice and workers > 1
+        found = _compare_again(processes, done, deployment) if again else [facts for _, _, facts in done]
     return sorted(found, key=lambda facts: facts.path)
 
 
-def _asker(root: Path, at: datetime, runs: int, hours: float) -> Callable[["_Worker", Job], FileFacts]:
+@contextmanager
+def started_workers(count: int) -> "Iterator[list[_Worker]]":
+    """Start processes for a block, in an Airflow home that nothing of this machine's Airflow gets into."""
+    processes: list[_Worker] = []
+    with tempfile.TemporaryDirectory(prefix="cronlift-parse-") as folder:
+        try:
+            environment = _environment(Path(folder))
+            for seed in range(1, count + 1):
+                processes.append(_Worker(environment, Path(folder) / "stderr.txt", seed))
+            yield processes
+        finally:
+            for each in processes:
+                each.close()
+
+
+def _asker(
+    root: Path, at: datetime, runs: int, hours: float, deployment: Mapping[str, Any]
+) -> Callable[["_Worker", Job], FileFacts]:
     def ask(worker: _Worker, job: Job) -> FileFacts:
         answer = worker.ask(
             {
+                **deployment,
                 **{"file": str(job.file), "team": job.bundle.name, "folder": str(job.bundle.folder)},
                 **{"root": str(root), "at": at.isoformat(), "runs": runs, "hours": hours},
             }
@@ -125,12 +139,14 @@ def _asker(root: Path, at: datetime, runs: int, hours: float) -> Callable[["_Wor
     return ask
 
 
-def _compare_again(workers: Sequence["_Worker"], done: Sequence[tuple[int, Job, FileFacts]]) -> list[FileFacts]:
+def _compare_again(
+    workers: Sequence["_Worker"], done: Sequence[tuple[int, Job, FileFacts]], deployment: Mapping[str, Any]
+) -> list[FileFacts]:
     """Parse every file by another worker than before, and add a finding for each DAG that came out as another."""
 
     def ask(worker: _Worker, job: Job) -> dict[str, str]:
         words = {"file": str(job.file), "team": job.bundle.name, "folder": str(job.bundle.folder), "hashes": True}
-        hashes: dict[str, str] = worker.ask(words).get("value", {})
+        hashes: dict[str, str] = worker.ask({**words, **deployment}).get("value", {})
         return hashes
 
     fit = [(worker, job) for worker, job, facts in done if facts.dags]
@@ -256,33 +272,32 @@ class _Worker:
             self._process.wait()
 
 
-@contextmanager
-def _home(bundles: Sequence[Bundle], images: Mapping[str, str] | None) -> Iterator[tuple[dict[str, str], Path]]:
-    """Make an Airflow home that nothing of this machine's Airflow gets into; yield its environment and a log file."""
-    with tempfile.TemporaryDirectory(prefix="cronlift-parse-") as folder:
-        listed = [
-            {"name": each.name, "classpath": _LOCAL_BUNDLE, "kwargs": {"path": str(each.folder)}} for each in bundles
-        ]
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(_SECRET_PREFIXES)}
-        kept.pop(settings.IMAGES_FILE_VARIABLE, None)
-        kept.pop(settings.IMAGES_VARIABLE, None)
-        if images is not None:
-            kept[settings.IMAGES_VARIABLE] = json.dumps(dict(images))
-        yield (
-            kept
-            | {
-                "AIRFLOW_HOME": folder,
-                "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-                # Part of each serialized DAG, and so of its hash: the same here as everywhere.
-                "AIRFLOW__CORE__DAGS_FOLDER": "/dags",
-                "AIRFLOW__CORE__DAGBAG_IMPORT_ERROR_TRACEBACK_DEPTH": "200",
-                "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": str(IMPORT_TIMEOUT_SECONDS),
-                "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
-                "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(listed),
-                # The DAG processor's children say so of themselves: code in DAG files gets no database.
-                "_AIRFLOW_PROCESS_CONTEXT": "client",
-                settings.DEPLOYMENT_VARIABLE: "checks/checks",
-                settings.TEAMS_VARIABLE: json.dumps({each.name: dict(each.settings) for each in bundles}),
-            },
-            Path(folder) / "stderr.txt",
-        )
+def _environment(home: Path) -> dict[str, str]:
+    """Return what every process starts with: nothing of the caller's Airflow, variables or connections."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_SECRET_PREFIXES)}
+    kept.pop(settings.IMAGES_FILE_VARIABLE, None)
+    kept.pop(settings.IMAGES_VARIABLE, None)
+    return kept | {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        # Part of each serialized DAG, and so of its hash: the same here as everywhere.
+        "AIRFLOW__CORE__DAGS_FOLDER": "/dags",
+        "AIRFLOW__CORE__DAGBAG_IMPORT_ERROR_TRACEBACK_DEPTH": "200",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
+        # The DAG processor's children say so of themselves: code in DAG files gets no database.
+        "_AIRFLOW_PROCESS_CONTEXT": "client",
+        settings.DEPLOYMENT_VARIABLE: "checks/checks",
+    }
+
+
+def _deployment(bundles: Sequence[Bundle], images: Mapping[str, str] | None) -> dict[str, dict[str, str]]:
+    """Return what a request says of the deployment: variables of the environment in which its file is parsed."""
+    listed = [{"name": each.name, "classpath": _LOCAL_BUNDLE, "kwargs": {"path": str(each.folder)}} for each in bundles]
+    said = {
+        "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": str(IMPORT_TIMEOUT_SECONDS),
+        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": json.dumps(listed),
+        settings.TEAMS_VARIABLE: json.dumps({each.name: dict(each.settings) for each in bundles}),
+    }
+    if images is not None:
+        said[settings.IMAGES_VARIABLE] = json.dumps(dict(images))
+    return {"environment": said}

@@ -42,6 +42,7 @@ def main() -> None:
 def _answer(request: dict[str, Any]) -> Any:
     from cronlift.airflow import dag_facts
 
+    os.environ.update(request["environment"])
     folder = Path(request["folder"])
     if request["file"] is None:
         return [str(each) for each in dag_facts.list_files(folder)]

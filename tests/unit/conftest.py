@@ -1,0 +1,26 @@
+"""What all unit tests share: one pair of processes that parse DAG files, since each start imports Airflow."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+
+from cronlift.airflow import facts_pool
+
+
+@pytest.fixture(scope="session")
+def parsing_workers() -> Iterator[None]:
+    """Let every call of `load_facts` ask the same processes; they fork for each file, so none sees another's."""
+    started = facts_pool.started_workers
+    with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
+        kept: dict[int, list[Any]] = {}
+
+        @contextmanager
+        def workers(count: int) -> Iterator[list[Any]]:
+            if count not in kept:
+                kept[count] = stack.enter_context(started(count))
+            yield kept[count]
+
+        patch.setattr(facts_pool, "started_workers", workers)
+        yield
