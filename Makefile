@@ -102,7 +102,7 @@ reset: .venv ## Forget database, runs and logs, then bring up anew (YES=1; witho
 
 ##@ Develop and test
 .PHONY: check test test-live chart-install chaos bench scale fuzz plan pr summary doctor pins
-check: .venv ## Lint, types, unit, DAG and chart tests (< 60 s, no cluster).
+check: .venv ## Lint, types, unit, DAG and chart tests, without a cluster.
 	@$(step).check $(ARGS)
 
 test: .venv ## Every tier that can run here, in its short form.
