@@ -12,8 +12,9 @@ MARKER = ".allow-deletion"
 
 COLLAPSE_SHARE = 0.5
 """Less than this share of the files with DAGs left is a collapse..."""
-COLLAPSE_FILES = 4
-"""...if there were at least so many: of two, one goes every day."""
+COLLAPSE_FILES = 20
+"""...if there were at least so many. A small team tidies up more than half of its folder now and then, and a refusal
+holds back all else in it; there only an empty folder is surely a mistake."""
 
 
 def judge(new: Manifest, old: Manifest | None, known_files: int, where: str) -> None:
