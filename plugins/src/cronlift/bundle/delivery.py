@@ -131,18 +131,18 @@ class Delivery:
         new = Manifest(tree_hash(entries, source.algorithm), source.commit, entries)
         if current and new.version == current.version:
             return
-        self._confirm(source, new.version)
+        is_gits = self._confirm(source, new.version)
         shown = self.store.current()
         old = current or (self.store.manifest(shown) if shown else None)
-        judge(new, old, self.known_files() if old is None else 0, self.path)
+        judge(new, old, self.known_files() if old is None else 0, self.path, is_gits=is_gits)
         if self.store.whole(new.version) is None:
             self.store.build(new, _worktree_reader(source), current, source.algorithm)
         if find_source(self.link, self.path) != source:
             raise SourceMissingError(f"git-sync moved on from commit {source.commit} meanwhile")
         self._show(new, old)
 
-    def _confirm(self, source: Source, version: str) -> None:
-        """Be sure that the tree was read whole: git-sync may be just deleting it.
+    def _confirm(self, source: Source, version: str) -> bool:
+        """Be sure that the tree was read whole, for git-sync may be just deleting it; tell whether git says the same.
 
         git's own object says what it should be. Where that cannot be read, or filters (LFS, line ends) make files
         differ from it, a tree counts that reads the same at two refreshes.
@@ -154,6 +154,7 @@ class Delivery:
         if version not in (wanted, self._unconfirmed):
             self._unconfirmed = version
             raise SourceMissingError(f"commit {source.commit or source.worktree.name} is looked at once more")
+        return version == wanted
 
     def _show(self, new: Manifest, old: Manifest | None) -> None:
         """Flip `latest`; changed files get a time after every parse that has ended."""

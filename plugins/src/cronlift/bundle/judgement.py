@@ -15,9 +15,11 @@ COLLAPSE_SHARE = 0.5
 COLLAPSE_FILES = 20
 """...if there were at least so many. A small team tidies up more than half of its folder now and then, and a refusal
 holds back all else in it; there only an empty folder is surely a mistake."""
+DOUBTED_FILES = 4
+"""The same for a tree that differs from what git says of the commit: something may be just deleting it."""
 
 
-def judge(new: Manifest, old: Manifest | None, known_files: int, where: str) -> None:
+def judge(new: Manifest, old: Manifest | None, known_files: int, where: str, *, is_gits: bool) -> None:
     """Refuse a tree from which files with DAGs have vanished in a mass.
 
     Args:
@@ -25,13 +27,15 @@ def judge(new: Manifest, old: Manifest | None, known_files: int, where: str) -> 
         old: The last good version; None when this pod has none.
         known_files: How many files with DAGs Airflow knows of, for a pod that has no last good version.
         where: The folder's path in the repository, for the cure.
+        is_gits: Whether git's own objects say the same of the commit.
 
     Raises:
         ContentRefusedError: With counts, and how to say that it is wanted.
     """
     had = len(dag_files(old.entries)) if old else known_files
     left = len(dag_files(new.entries))
-    collapsed = left == 0 if had < COLLAPSE_FILES else left < had * COLLAPSE_SHARE
+    is_small = had < (COLLAPSE_FILES if is_gits else DOUBTED_FILES)
+    collapsed = left == 0 if is_small else left < had * COLLAPSE_SHARE
     if not had or not collapsed or _is_wanted(new, old):
         return
     marker = MARKER if where == "." else f"{where}/{MARKER}"
