@@ -22,6 +22,7 @@ from airflow.dag_processing.bundles.base import (
 )
 
 from cronlift.airflow import delivery_status
+from cronlift.airflow.callback_stats import forget_stats_of_callbacks
 from cronlift.airflow.source_links import URL_PREFIX
 from cronlift.bundle.delivery import Delivery, Outcome
 from cronlift.bundle.forge import folder_address
@@ -95,6 +96,8 @@ class GitSyncBundle(BaseDagBundle):
         Raises:
             SourceMissingError: No version was asked for, and there is no good copy at all.
         """
+        if is_dag_processor():
+            forget_stats_of_callbacks()
         if self.version:
             self._wait_for(self.version)
         else:
