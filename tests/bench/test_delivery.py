@@ -69,6 +69,6 @@ def test_idle_cpu(airflow: Airflow, figures: dict[str, Any], copy: str) -> None:
     with upgraded("git.copy=false") if copy == "false" else nullcontext():
         time.sleep(60 if LONG else 0)  # what the start costs is not idle
         used = idle(NAMESPACE, IDLE_SECONDS)
-    figures[f"idle_cpu_seconds_a_minute_{'with' if copy == 'true' else 'without'}_copies"] = {
-        name: round(found.cpu_seconds, 2) for name, found in used.items() if "dag-processor" in name
-    }
+    processor = {name: round(found.cpu_seconds, 2) for name, found in used.items() if "dag-processor" in name}
+    assert processor, f"no dag-processor among {sorted(used)}"
+    figures[f"idle_cpu_seconds_a_minute_{'with' if copy == 'true' else 'without'}_copies"] = processor
