@@ -116,22 +116,23 @@ def _airflow(case: Case, deployment: Deployment, say: Say) -> dict[str, Any]:
     with ExitStack() as stack:
         jobs = stack.enter_context(Watch("jobs", deployment.namespace))
         own_pods = stack.enter_context(Watch("pods", deployment.namespace))
-        before, started = pods.cpu_seconds(), time.time()
+        before, started = pods.usage(), time.time()
         is_over = True
         for _ in range(case.repeats):
             deployment.start(dag, case.runs)
             is_over = _follow(case, deployment, dag, own_pods, say) and is_over
         say("waiting until Airflow is quiet again")
         _settle(pods, idle_rate)
-        after, ended = pods.cpu_seconds(), time.time()
+        after, ended = pods.usage(), time.time()
         runs = deployment.runs_since(dag, started - 1)
         tasks = deployment.tasks(runs)
         ran = by_task(jobs.seen, own_pods.seen)
+    used = {part: after[part].cpu_seconds - before[part].cpu_seconds for part in after}
     log = audit_log()
     counted = requests_between(log, deployment.release_namespace, started, ended) if log else None
     return {
         **task_figures(runs, tasks, ran, case.repeats),
-        **cpu_figures(before, after, idle_rate, ended - started, case.total),
+        **cpu_figures(used, idle_rate, ended - started, case.total),
         **(request_figures(counted, case.total) if counted is not None else {}),
         "reasons": deployment.reasons(tasks),
         "jobs_seen": len(jobs),

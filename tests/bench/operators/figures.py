@@ -111,11 +111,13 @@ def request_figures(counted: Mapping[str, int], tasks: int) -> dict[str, Any]:
     }
 
 
-def cpu_figures(before: float, after: float, idle_rate: float, seconds: float, tasks: int) -> dict[str, Any]:
-    """Return CPU-seconds per task, without what the same time costs when nothing runs."""
+def cpu_figures(used: Mapping[str, float], idle_rate: float, seconds: float, tasks: int) -> dict[str, Any]:
+    """Return CPU-seconds per task, without what the same time costs when nothing runs; and those of each component."""
+    total = sum(used.values())
     return {
-        "cpu_seconds_per_task": round(max(after - before - idle_rate * seconds, 0.0) / tasks, 3),
-        "cpu_seconds": round(after - before, 2),
+        "cpu_seconds_per_task": round(max(total - idle_rate * seconds, 0.0) / tasks, 3),
+        "cpu_seconds": round(total, 2),
+        "cpu_seconds_by_component": {part: round(spent, 2) for part, spent in used.items()},
         "idle_cpu": round(idle_rate, 3),
         "window_seconds": round(seconds, 1),
     }

@@ -21,6 +21,9 @@ START_SECONDS = 110
 """The first Job sleeps 120 s: all must run before it ends."""
 
 FLOOR_SECONDS = 20
+SETTLE_SECONDS = 20
+"""A task counts as deferred before the triggerer has taken its trigger up."""
+
 RESTART_SECONDS = 120
 COMPONENT = "app.kubernetes.io/component=triggerer"
 
@@ -74,6 +77,7 @@ def _floor(deployment: Deployment, say: Say) -> dict[str, Any]:
             return waiting == TASKS
 
         wait_for(are_waiting, f"{TASKS} waiting tasks", START_SECONDS)
+        time.sleep(SETTLE_SECONDS)
         until = time.time() + FLOOR_SECONDS
         while time.time() < until:
             triggerer.look(say)

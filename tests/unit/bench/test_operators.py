@@ -152,8 +152,10 @@ def test_the_wall_time_of_repeats_is_the_median_of_each_alone() -> None:
 
 
 def test_the_idle_rate_is_taken_off_and_never_makes_a_task_cheaper_than_nothing() -> None:
-    assert cpu_figures(10.0, 20.0, 0.1, 50.0, 10)["cpu_seconds_per_task"] == 0.5
-    assert cpu_figures(10.0, 11.0, 0.1, 50.0, 10)["cpu_seconds_per_task"] == 0.0
+    found = cpu_figures({"scheduler": 6.0, "triggerer": 4.0}, 0.1, 50.0, 10)
+    assert (found["cpu_seconds_per_task"], found["cpu_seconds"]) == (0.5, 10.0)
+    assert found["cpu_seconds_by_component"] == {"scheduler": 6.0, "triggerer": 4.0}
+    assert cpu_figures({"scheduler": 1.0}, 0.1, 50.0, 10)["cpu_seconds_per_task"] == 0.0
 
 
 def test_plain_jobs_are_measured_from_the_call_to_the_last_end() -> None:
