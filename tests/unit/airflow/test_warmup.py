@@ -1,5 +1,6 @@
 """The triggerer's API is built in advance (fact 10), by the supervisor's own client, and in no other process."""
 
+import gc
 import importlib.util
 import inspect
 import logging
@@ -120,7 +121,7 @@ def test_only_a_triggerer_has_the_hook(monkeypatch, arguments, installed):
     hooks: list[Any] = []
     monkeypatch.setattr(os, "register_at_fork", lambda **hook: hooks.append(hook))
     warmup.install(arguments)
-    assert hooks == ([{"after_in_parent": warmup._after_fork}] if installed else [])
+    assert hooks == ([{"before": gc.freeze, "after_in_parent": warmup._after_fork}] if installed else [])
 
 
 def test_airflow_has_what_this_stands_on(monkeypatch):

@@ -4,10 +4,11 @@ In Airflow 3.3.2 the first variable, connection, XCom or task state that a trigg
 supervisor build the whole execution API, and it does nothing else meanwhile: no heartbeat, no new trigger, no end of a
 task. That takes 5 s on a quiet machine and 40 s on a busy one; and a kill must ask for its task's state within 30 s.
 
-So a thread of the supervisor builds it at the start, through the supervisor's own `client`; nothing of Airflow is
-replaced. Can go when the supervisor builds its client before it takes triggers.
+So a thread of the supervisor builds it at the start, through the supervisor's own `client`. Can go when the supervisor
+builds its client before it takes triggers.
 """
 
+import gc
 import importlib
 import logging
 import os
@@ -17,6 +18,8 @@ import threading
 import time
 from collections.abc import Sequence
 from typing import Any
+
+from cronlift.airflow import success_callbacks
 
 SUBCOMMAND = "triggerer"
 # What the API is built from; 1 s of imports.
@@ -29,13 +32,14 @@ log = logging.getLogger(__name__)
 
 
 def install(arguments: Sequence[str]) -> None:
-    """Have the API built once this process has started that of its triggers, if it is a triggerer.
+    """Prepare this process once it has started that of its triggers, if it is a triggerer: its API, what it sends.
 
     Args:
         arguments: Its command line.
     """
     if list(arguments[1:2]) == [SUBCOMMAND]:
-        os.register_at_fork(after_in_parent=_after_fork)
+        # What is there at the fork stays: the collector need not write to its pages, which would end their sharing.
+        os.register_at_fork(before=gc.freeze, after_in_parent=_after_fork)
 
 
 def find_job_runner() -> Any:
@@ -75,6 +79,10 @@ def _after_fork() -> None:
     job_runner = find_job_runner()
     if job_runner is None:
         return
+    try:
+        success_callbacks.send_none()
+    except Exception:
+        log.warning("Cannot keep Airflow from parsing a DAG's file for each task that succeeds", exc_info=True)
     try:
         for name in API_MODULES:
             # Here and not in the thread, before any trigger runs: see `warm_up`.
