@@ -98,11 +98,12 @@ def watched_folders(tree: Path) -> list[Path]:
     return [path for path in folders if path.name not in ignored]
 
 
-def serve(address: str) -> None:
+def serve(address: str, *, as_it_is: bool = False) -> None:
     """Serve snapshots until SIGTERM.
 
     Args:
         address: The local address to listen on, the only one.
+        as_it_is: Begin with the commits that are there, as a server that was only away; else with a snapshot.
 
     Raises:
         UserError: The port is taken.
@@ -110,7 +111,8 @@ def serve(address: str) -> None:
     """
     base = STATE / "git"
     snapshots = Snapshots(ROOT, base / NAME)
-    snapshots.take()
+    if not as_it_is:
+        snapshots.take()
     link_branches(ROOT, base / BRANCHES)
     daemon = subprocess.Popen(
         ["git", *ONLY_BRANCHES, "daemon", f"--listen={address}", f"--port={PORT}", f"--base-path={base}", "--reuseaddr",
@@ -166,5 +168,7 @@ def _daemon_error(address: str, output: str) -> CiError:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--listen", required=True, metavar="ADDRESS")
+    parser.add_argument("--as-it-is", action="store_true", help="take the first snapshot at the next edit")
+    options = parser.parse_args()
     with exit_with_words():
-        serve(parser.parse_args().listen)
+        serve(options.listen, as_it_is=options.as_it_is)

@@ -20,6 +20,7 @@ from tests.live.delivery_faults import Named, faults
 from tests.live.killing import count_restarts, forgive_restarts
 from tests.live.waiting import wait_for
 
+FIGURES = "delivery-faults" if os.environ.get("LONG") else "delivery-faults-short"
 PAGE = ROOT / "docs/delivery-faults.md"
 BEGIN, END = "<!-- `make test-live` writes from here -->", "<!-- to here -->"
 
@@ -67,6 +68,9 @@ def delivery(airflow: Airflow, tmp_path_factory: pytest.TempPathFactory) -> Iter
         lent.wait_tag(f"demo__{PREFIX}runner", "good")
         yield lent
     forgive_restarts(before)
+    # Not after each fault: an edit of the tree is a snapshot, which would come on top of the tests' commits.
+    if os.environ.get("LONG"):
+        write_page(known_rows(), PAGE)
 
 
 def write_runner(delivery: Delivery, stem: str, word: str, seconds: float) -> None:
@@ -190,15 +194,16 @@ def test_commit_to_another_folder_parses_nothing(delivery: Delivery) -> None:
 
 
 def keep(row: Row) -> None:
-    """Write what is known so far to build/, and in the long form to the page."""
-    name = "delivery-faults" if os.environ.get("LONG") else "delivery-faults-short"
-    path = measurements.BUILD / f"{name}.json"
-    known = {each["title"]: each for each in json.loads(path.read_text())["faults"]} if path.exists() else {}
-    known[row.title] = asdict(row)
-    rows = [known[fault.title] for fault in faults() if fault.title in known]
-    measurements.write(name, measurements.machine(), {"faults": rows})
-    if os.environ.get("LONG"):
-        write_page([Row(**each) for each in rows], PAGE)
+    """Write what is known so far to build/."""
+    rows = {each.title: each for each in known_rows()} | {row.title: row}
+    content = [asdict(rows[fault.title]) for fault in faults() if fault.title in rows]
+    measurements.write(FIGURES, measurements.machine(), {"faults": content})
+
+
+def known_rows() -> list[Row]:
+    """Return what is known of each fault, from this run or an earlier one."""
+    path = measurements.BUILD / f"{FIGURES}.json"
+    return [Row(**each) for each in json.loads(path.read_text())["faults"]] if path.exists() else []
 
 
 def write_page(rows: list[Row], page: Path) -> None:

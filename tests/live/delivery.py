@@ -162,13 +162,12 @@ def git_address() -> str:
 @contextmanager
 def no_git_server() -> Iterator[None]:
     """Stop the git server for a block."""
-    command = [sys.executable, "-m", "ci.git_server", "--listen", git_address()]
+    command = [sys.executable, "-m", "ci.git_server", "--listen", git_address(), "--as-it-is"]
     GIT_SERVER.stop()
     try:
         yield
     finally:
         GIT_SERVER.start(command)
-        # It takes a snapshot before it answers, which would come on top of a commit made meanwhile.
         wait_for(lambda: why_silent(git_address()) is None, "git server", 30)
 
 
