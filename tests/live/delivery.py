@@ -127,12 +127,13 @@ class Delivery:
         """Return what `cronlift where` says is in the way."""
         return [fact["what"] for fact in self.where()["facts"] if fact["mark"] == "bad"]
 
-    def wait_words(self, words: str, timeout_seconds: float = 90) -> str:
-        """Wait until the UI's banner says something; return the sentence."""
+    def wait_words(self, words: str, timeout_seconds: float = 90, *, or_words: str | None = None) -> str:
+        """Wait until the UI's banner says something, or else another thing; return the sentence."""
+        wanted = [words, *([or_words] if or_words else [])]
         found: list[str] = []
 
         def is_said() -> bool:
-            found[:] = [text for text in self.airflow.alerts() if words in text]
+            found[:] = [text for text in self.airflow.alerts() if any(each in text for each in wanted)]
             return bool(found)
 
         wait_for(is_said, f"{words!r} on the UI's home page", timeout_seconds)

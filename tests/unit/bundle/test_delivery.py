@@ -313,6 +313,23 @@ def test_tree_that_is_not_what_git_says_is_taken_at_the_second_look(repository, 
     assert delivery.refresh().refusal == ""
 
 
+def test_tree_that_was_checked_out_in_part_is_never_taken(repository, delivery):
+    """git-sync's time ran out in the middle of a large checkout."""
+    repository.publish()
+    version = delivery.refresh().version
+    repository.write("dags/demo/a.py", "# airflow dag, edited\n")
+    repository.publish()
+    (repository.link / "dags/demo/jobs/a.yaml").unlink()
+    for _ in range(3):
+        outcome = delivery.refresh()
+        assert outcome.version == version
+        assert "has not checked commit" in outcome.refusal
+        assert "1 files are missing, such as jobs/a.yaml" in outcome.refusal
+    repository.write("dags/demo/b.py", "# airflow dag, edited\n")
+    repository.publish()
+    assert delivery.refresh().refusal == ""
+
+
 def test_copy_that_lost_a_file_is_built_again(repository, delivery, store):
     repository.publish()
     version = delivery.refresh().version

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -131,7 +132,7 @@ class Delivery:
         new = Manifest(tree_hash(entries, source.algorithm), source.commit, entries)
         if current and new.version == current.version:
             return
-        is_gits = self._confirm(source, new.version)
+        is_gits = self._confirm(source, new)
         shown = self.store.current()
         old = current or (self.store.manifest(shown) if shown else None)
         judge(new, old, self.known_files() if old is None else 0, self.path, is_gits=is_gits)
@@ -141,20 +142,28 @@ class Delivery:
             raise SourceMissingError(f"git-sync moved on from commit {source.commit} meanwhile")
         self._show(new, old)
 
-    def _confirm(self, source: Source, version: str) -> bool:
+    def _confirm(self, source: Source, new: Manifest) -> bool:
         """Be sure that the tree was read whole, for git-sync may be just deleting it; tell whether git says the same.
 
-        git's own object says what it should be. Where that cannot be read, or filters (LFS, line ends) make files
-        differ from it, a tree counts that reads the same at two refreshes.
+        git's own object says what it should be: a file that is missing is never right. Where git's object cannot be
+        read, or filters (LFS, line ends) make files differ from it, a tree counts that reads the same at two refreshes.
         """
-        try:
-            wanted = self._objects(source.algorithm).folder_hash(source.commit, self.path)
-        except SourceMissingError:
-            wanted = ""
-        if version not in (wanted, self._unconfirmed):
-            self._unconfirmed = version
-            raise SourceMissingError(f"commit {source.commit or source.worktree.name} is looked at once more")
-        return version == wanted
+        commit = f"commit {source.commit or source.worktree.name}"
+        wanted, missing = "", set[str]()
+        with suppress(SourceMissingError):
+            objects = self._objects(source.algorithm)
+            wanted = objects.folder_hash(source.commit, self.path)
+            if wanted != new.version:
+                missing = objects.paths(wanted) - set(new.entries)
+        if missing:
+            raise SourceMissingError(
+                f"git-sync has not checked {commit} out whole: {len(missing)} files are missing, such as "
+                f"{min(missing)}. The next commit is checked out anew; or start this pod anew"
+            )
+        if new.version not in (wanted, self._unconfirmed):
+            self._unconfirmed = new.version
+            raise SourceMissingError(f"{commit} is looked at once more")
+        return new.version == wanted
 
     def _show(self, new: Manifest, old: Manifest | None) -> None:
         """Flip `latest`; changed files get a time after every parse that has ended."""

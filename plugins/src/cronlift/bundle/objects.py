@@ -85,6 +85,20 @@ class ObjectStore:
             raise ContentRefusedError("; ".join(sorted(faults)))
         return found
 
+    def paths(self, tree: str) -> set[str]:
+        """Return the paths of every file of a tree; no file is read.
+
+        Raises:
+            SourceMissingError: The tree, or one below it, is not here.
+        """
+        found: set[str] = set()
+        for mode, name, sha in self._rows(tree):
+            if mode == FOLDER:
+                found |= {f"{name}/{path}" for path in self.paths(sha)}
+            elif mode != _GITLINK:
+                found.add(name)
+        return found
+
     def blob(self, entry: Entry) -> bytes:
         """Return a file's content, checked against its hash.
 
