@@ -56,7 +56,7 @@ def test_helm_3_renders_what_helm_4_renders(values):
 
 def test_objects_of_the_local_release_are_these():
     assert Counter(thing["kind"] for thing in render(TEAMS, LOCAL)) == {
-        "ConfigMap": 2, "CronJob": 1, "Deployment": 4, "Job": 2, "Namespace": 1, "NetworkPolicy": 11,
+        "ConfigMap": 2, "CronJob": 1, "Deployment": 4, "Job": 2, "Namespace": 1, "NetworkPolicy": 12,
         "PersistentVolumeClaim": 1, "Pod": 3, "Role": 3, "RoleBinding": 3, "Secret": 1, "Service": 2,
         "ServiceAccount": 10, "StatefulSet": 1, "ValidatingAdmissionPolicy": 1, "ValidatingAdmissionPolicyBinding": 1,
     }  # fmt: skip
@@ -569,6 +569,27 @@ def test_a_team_that_narrows_its_egress_keeps_names():
         {"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]},
     ]
     assert egress(TWO_TEAMS)[0]["to"][0]["ipBlock"]["cidr"] == "0.0.0.0/0"
+
+
+def test_a_team_that_names_no_egress_at_all_has_names_alone(tmp_path):
+    values = tmp_path / "values.yaml"
+    values.write_text("teams: {billing: {egress: []}}\n")
+    policy = render(TWO_TEAMS, values).one("NetworkPolicy", "cronlift-egress", "team-billing")
+    assert policy["spec"]["egress"] == [{"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}]
+
+
+def test_a_repository_may_have_its_whole_history_where_the_first_has_not():
+    sets = ("git.depth=1", "repositories.tools.url=https://x/t.git", "repositories.tools.depth=0")
+    spec = render(TWO_TEAMS, sets=sets).pod("dag-processor")
+    depths = {c["name"]: a for c in spec["initContainers"] for a in c.get("args", []) if a.startswith("--depth")}
+    assert depths == {"git-sync": "--depth=1", "git-sync-tools": "--depth=0"}
+
+
+def test_a_releases_dots_do_not_come_into_the_names_of_services():
+    answer = helm("template", "etl.v2", str(CHART), "--namespace=cronlift", f"--values={MINIMAL}")
+    names = [t["metadata"]["name"] for t in yaml.safe_load_all(answer.stdout) if t and t["kind"] == "Service"]
+    assert names, answer.stderr
+    assert all(name.startswith("etl-v2-cronlift-") for name in names)
 
 
 def test_on_openshift_no_pod_names_a_user():

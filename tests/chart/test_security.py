@@ -97,16 +97,17 @@ def test_only_those_that_call_the_kubernetes_api_mount_a_token():
     [
         ("api-server", {"postgres-password", "fernet-key", "api-secret-key", "jwt-secret", "admin-password"}),
         ("scheduler", {"postgres-password", "fernet-key", "api-secret-key", "jwt-secret"}),
-        ("triggerer", {"postgres-password", "fernet-key", "api-secret-key", "jwt-secret"}),
-        ("dag-processor", {"postgres-password", "fernet-key", "jwt-secret"}),
-        ("migrate", {"postgres-password", "fernet-key", "jwt-secret"}),
+        ("triggerer", {"postgres-password", "fernet-key", "api-secret-key"}),
+        ("dag-processor", {"postgres-password", "fernet-key"}),
+        ("migrate", {"postgres-password", "fernet-key"}),
         ("sweep", {"postgres-password"}),
         ("db-clean", {"postgres-password"}),
-        ("postgres", {"postgres-password", "jwt-secret"}),
+        ("postgres", {"postgres-password"}),
+        ("metrics", {"postgres-password"}),
     ],
 )
 def test_a_pod_holds_only_the_keys_that_it_needs(component, keys):
-    spec = dict(render(TEAMS, sets=("dbClean.enabled=true",)).pods())[component]
+    spec = dict(render(TEAMS, sets=("dbClean.enabled=true", "metrics.enabled=true")).pods())[component]
     found = {
         entry["valueFrom"]["secretKeyRef"]["key"]
         for container in [*spec.get("initContainers", []), *spec["containers"]]
@@ -114,7 +115,14 @@ def test_a_pod_holds_only_the_keys_that_it_needs(component, keys):
         if "secretKeyRef" in entry.get("valueFrom", {})
     }
     found |= {item["key"] for volume in spec["volumes"] for item in volume.get("secret", {}).get("items", [])}
-    assert found == keys
+    assert found - {"filled"} == keys
+
+
+def test_nobody_waits_for_the_bootstrap_to_fill_a_secret_of_yours():
+    rendered = render(TEAMS, sets=("secrets.existingSecret=mine",))
+    volumes = {volume["name"] for _, spec in rendered.pods() for volume in spec.get("volumes", [])}
+    assert "keys" not in volumes
+    assert "keys" in {volume["name"] for _, spec in render(TEAMS).pods() for volume in spec.get("volumes", [])}
 
 
 def test_launcher_may_exactly_what_operator_and_doctor_call():
@@ -214,6 +222,8 @@ def test_every_pod_of_the_release_falls_under_the_default_deny(values):
 
 
 def test_team_jobs_cannot_reach_the_metadata_address():
+    ingress = render(TEAMS).one("NetworkPolicy", "cronlift-ingress", "team-demo")["spec"]["ingress"]
+    assert ingress == [{"from": [{"podSelector": {}}]}]
     egress = render(TEAMS).one("NetworkPolicy", "cronlift-egress", "team-demo")["spec"]["egress"]
     assert egress[0]["to"][0]["ipBlock"]["except"] == ["169.254.169.254/32"]
 

@@ -173,6 +173,9 @@ OWN_DATABASE = ("postgres.enabled=false", "database.existingSecret=x")
     ("sets", "words"),
     [
         (("images.airflow.tag=latest",), "images.airflow.tag is latest"),
+        (("images.gitSync.tag=",), "images.gitSync.tag and .digest are empty, which means latest"),
+        (("git.url=example.com/r.git",), "git.url is example.com/r.git, which has no scheme: give https://example.com"),
+        (("repositories.x.url=r.git",), "repositories.x.url is r.git, which has no scheme"),
         (("git.url=https://user:secret@example.com/r.git",), "git.url holds credentials"),
         (("git.auth.existingSecret=x",), "git.auth.type is none"),
         (("git.url=", "repositories.x.url=https://example.com/x.git", "teams.demo.repo=x"), "git.url is empty"),
@@ -226,9 +229,25 @@ OWN_DATABASE = ("postgres.enabled=false", "database.existingSecret=x")
         (("teams.demo.path=dags/billing",), "teams.demo.path is also that of team billing"),
         (("config.core.executor=KubernetesExecutor",), "leave it out"),
         (("extra.env[0].name=A", "extra.env[1].name=A"), "extra.env has A twice"),
+        (("extra.env[0].name=CRONLIFT_TEAMS",), "names that begin with CRONLIFT_ are the chart's own"),
+        (
+            (*OWN_DATABASE, "database.host=db", "database.tls.mode=require", "extra.env[0].name=PYTHONPATH"),
+            "extra.env has PYTHONPATH, which the chart sets with these values",
+        ),
+        (
+            (
+                "logs.remote.url=s3://x",
+                "logs.remote.connectionId=store",
+                "logs.remote.existingSecret=x",
+                "extra.env[0].name=AIRFLOW_CONN_STORE",
+            ),
+            "extra.env has AIRFLOW_CONN_STORE, which the chart sets",
+        ),
         (("extra.env[0].name=AIRFLOW__CORE__FERNET_KEY",), "AIRFLOW__CORE__FERNET_KEY belongs to the chart"),
         (("database.existingSecret=x",), "postgres.enabled is true"),
         (("scheduler.replicas=2",), "logs.volume.accessMode=ReadWriteMany"),
+        (("scheduler.replicas=2",), "name it in logs.volume.existingClaim"),
+        (("ingress.enabled=true", "apiServer.baseUrl=https://10.0.0.1:8443"), "is an address (https://10.0.0.1:8443)"),
         (("apiServer.service.nodePort=30080",), "apiServer.service.type=NodePort"),
         (("teams.demo.namespace=cronlift",), "teams.demo.namespace is the release's own"),
         (("teams.demo.namespace=team-billing",), "teams.demo.namespace is also that of team billing"),
@@ -245,6 +264,25 @@ OWN_DATABASE = ("postgres.enabled=false", "database.existingSecret=x")
 )
 def test_an_impossible_combination_is_refused_with_its_cure(sets, words):
     assert words in re.sub(r"\s+", " ", refusal(TWO_TEAMS, sets=sets))
+
+
+@pytest.mark.parametrize("tag", ["20240131", "123e45", "012345", "1.10"])
+def test_a_tag_that_yaml_reads_as_a_number_is_refused(tmp_path, tag):
+    values = tmp_path / "values.yaml"
+    values.write_text(f"images: {{airflow: {{tag: {tag}}}}}\n")
+    assert "images.airflow.tag is a number without quotes" in re.sub(r"\s+", " ", refusal(TEAMS, values))
+    quoted = tmp_path / "quoted.yaml"
+    quoted.write_text(f'images: {{airflow: {{tag: "{tag}"}}}}\n')
+    assert f":{tag}" in render(TEAMS, quoted).pod("scheduler")["containers"][0]["image"]
+
+
+def test_numbers_keep_all_their_digits(tmp_path):
+    values = tmp_path / "values.yaml"
+    values.write_text("triggerer: {capacity: 2000000}\nconfig: {aws: {account: 111122223333, ratio: 0.5}}\n")
+    environment = render(TEAMS, values).environment("triggerer")
+    assert environment["AIRFLOW__TRIGGERER__CAPACITY"]["value"] == "2000000"
+    assert environment["AIRFLOW__AWS__ACCOUNT"]["value"] == "111122223333"
+    assert environment["AIRFLOW__AWS__RATIO"]["value"] == "0.5"
 
 
 @pytest.mark.parametrize(
@@ -284,6 +322,8 @@ def test_an_impossible_combination_is_refused_with_its_cure(sets, words):
         "database.pgbouncer.directPort=0",
         "logs.remote.url=bucket",
         "canary.image=python",
+        "canary.image=localhost:5000/python",
+        "apiServer.terminationGracePeriodSeconds=4",
         "teams.demo.pool.slots=-1",
         "teams.demo.alerts.emails[0]=nobody",
         "teams.demo.egress=none",

@@ -16,6 +16,8 @@ from ci import demo
 from ci.airflow_api import Airflow
 from ci.paths import ROOT
 from ci.release import ADMIN, URL, password
+from tests.live.undo import Undoing
+from tests.live.waiting import wait_for
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = [
@@ -31,6 +33,9 @@ SIZE = {"width": 1280, "height": 800}
 PICTURES = ROOT / ("docs/pictures" if os.environ.get("PICTURES") else "build/pictures")
 TIMEOUT_MILLISECONDS = 30_000
 """The first page of a cold browser on two busy cores takes seconds."""
+
+REFUSED_SECONDS = 60
+"""git-sync, the bundle and the banner's own memory, one after the other, take some 15 s."""
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +108,19 @@ def test_log_view_of_a_demo_task_shows_its_pods_output(logged_in: Page, result: 
     take_picture(logged_in, "task-log")
 
 
+def test_banner_says_which_change_is_refused_and_why(logged_in: Page, airflow: Airflow) -> None:
+    link = ROOT / "dags/demo/written_by_a_test"
+    with Undoing(["rm", "-f", link]):
+        link.unlink(missing_ok=True)
+        link.symlink_to("/etc/passwd")
+        wait_for(airflow.alerts, "banner of a link that leaves the folder", REFUSED_SECONDS)
+        logged_in.goto(URL)
+        expect(logged_in.get_by_text(f"{link.name} is a symbolic link to /etc/passwd")).to_be_visible()
+        take_picture(logged_in, "banner")
+    wait_for(lambda: not airflow.alerts(), "end of the banner", REFUSED_SECONDS)
+
+
 def test_pictures_of_the_readme_are_small(logged_in: Page) -> None:
     pictures = sorted(Path(PICTURES).glob("*.png"))
-    assert len(pictures) >= 3
+    assert len(pictures) >= 4
     assert all(picture.stat().st_size < 300_000 for picture in pictures)

@@ -57,6 +57,14 @@ for name, host, port in DOORS:
 print(json.dumps(answers))
 """
 
+LISTEN = """
+import socket
+server = socket.create_server(("", 8099))
+server.settimeout(60)
+while True:
+    server.accept()[0].close()
+"""
+
 
 @pytest.fixture(scope="module")
 def things(airflow):
@@ -139,6 +147,14 @@ def test_a_team_that_names_its_ways_has_no_other(things):
     with Attacker(OPEN, script) as one, Attacker(NARROW, script) as two:
         assert one.answer() == {"login": "open", "database": "closed"}
         assert two.answer() == {"login": "closed", "database": "closed"}
+
+
+def test_a_job_that_listens_is_reached_by_its_own_team_alone(things):
+    with Attacker(OPEN, LISTEN, "listener") as listener:
+        script = f"DOORS = {[('job', listener.address(), 8099)]!r}\n{SETTLE}\n{KNOCK}"
+        with Attacker(OPEN, script) as one, Attacker(TEAM_NAMESPACE, script) as other:
+            assert one.answer() == {"job": "open"}
+            assert other.answer() == {"job": "closed"}
 
 
 def test_a_jobs_pod_reaches_the_login_of_the_release_and_none_of_its_other_doors(airflow):

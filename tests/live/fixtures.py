@@ -13,6 +13,7 @@ from ci.airflow_api import Airflow
 from ci.errors import CiError
 from ci.kubectl import kubectl
 from ci.paths import KUBECONFIG, ROOT
+from tests.live import fresh_release
 from tests.live.scratch_dag import NAMESPACE, ScratchDag, remove_leftovers
 
 __all__ = ["airflow", "kube_config", "pytest_runtest_makereport", "scratch_dag", "scratch_dag_maker"]
@@ -28,11 +29,12 @@ def kube_config() -> str:
 
 @pytest.fixture(scope="session")
 def airflow(kube_config: str) -> Iterator[Airflow]:
-    """Log in to the platform that runs; before and after, clear away the DAGs of tests."""
+    """Log in to the platform that runs; clear away what killed tests left, and at the end the DAGs of tests."""
     client = release.login()
     if client.health().get("scheduler") != "healthy":
         pytest.fail(f"The platform is not healthy: {client.health()}. Run `make up`")
     remove_leftovers(client)
+    fresh_release.remove()
     yield client
     remove_leftovers(client)
     client.close()

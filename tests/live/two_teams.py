@@ -69,9 +69,11 @@ class Attacker:
     Args:
         namespace: Of the team.
         script: Python; what it prints as JSON is the answer.
+        name: Of the pod.
     """
 
-    def __init__(self, namespace: str, script: str) -> None:
+    def __init__(self, namespace: str, script: str, name: str = "attacker") -> None:
+        self._name = name
         self._where = f"--namespace={namespace}"
         deployment = get("deployment", "cronlift-scheduler", f"--namespace={PLATFORM}")
         container = {
@@ -89,21 +91,29 @@ class Attacker:
             "securityContext": context,
             "containers": [container],
         }
-        self._pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "attacker"}, "spec": spec}
+        self._pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
 
     def __enter__(self) -> "Attacker":
         kubectl("apply", self._where, "--filename=-", stdin=yaml.safe_dump(self._pod))
         return self
 
     def __exit__(self, *_: object) -> None:
-        kubectl("delete", "pod", "attacker", self._where, "--wait=false", "--ignore-not-found")
+        kubectl("delete", "pod", self._name, self._where, "--wait=false", "--ignore-not-found")
+
+    def address(self, timeout_seconds: float = 60) -> str:
+        """Wait until it runs and return its address."""
+        deadline = time.monotonic() + timeout_seconds
+        while (status := get("pod", self._name, self._where)["status"]).get("phase") != "Running":
+            assert time.monotonic() < deadline, f"{self._name} is {status.get('phase')}; {KUBECONFIG}"
+            time.sleep(0.3)
+        return str(status["podIP"])
 
     def answer(self, timeout_seconds: float = 60) -> Any:
         """Wait for its end and return what it printed."""
         deadline = time.monotonic() + timeout_seconds
-        while (phase := get("pod", "attacker", self._where)["status"].get("phase")) not in ("Succeeded", "Failed"):
-            assert time.monotonic() < deadline, f"The attacker is {phase}; {KUBECONFIG}"
+        while (phase := get("pod", self._name, self._where)["status"].get("phase")) not in ("Succeeded", "Failed"):
+            assert time.monotonic() < deadline, f"{self._name} is {phase}; {KUBECONFIG}"
             time.sleep(0.3)
-        words = kubectl("logs", "attacker", self._where)
+        words = kubectl("logs", self._name, self._where)
         assert phase == "Succeeded", words
         return json.loads(words.strip().splitlines()[-1])

@@ -43,7 +43,9 @@ KEYS: dict[str, Callable[[], str]] = {
     "jwt-secret": token,
     "postgres-password": token,
     "admin-password": password,
+    "filled": lambda: "yes",
 }
+"""The last is no key: pods that may not see any wait for it."""
 
 
 class LostKeyError(Exception):

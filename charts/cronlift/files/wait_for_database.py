@@ -2,8 +2,8 @@
 
 Runs as an init container of every Airflow pod and of the migration. It ends with words that say the cure where waiting
 does not help: a database that a newer Airflow has migrated, a fernet key that is not the one of its secrets, a
-password that it refuses. It does not import Airflow (8 s of CPU, in four pods at once): the revisions are read from
-the migration files' own `revision`/`down_revision` lines.
+password that it refuses, a URL that one of the two drivers does not understand. It does not import Airflow (8 s of
+CPU, in four pods at once): the revisions are read from the migration files' own `revision`/`down_revision` lines.
 """
 
 import argparse
@@ -13,8 +13,9 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import cronlift_database
 import psycopg2
@@ -121,6 +122,27 @@ def key_fault(rows: Iterable[tuple[str, str]], keys: str, secret: str) -> str | 
     )
 
 
+def url_fault(environment: Mapping[str, str]) -> str | None:
+    """Return the cure for a connection that Airflow cannot use although it may look well, None for a good one.
+
+    Args:
+        environment: Has the URL, from a Secret with a whole one or made of the bundled database's password.
+    """
+    given, secret = environment.get(cronlift_database.AIRFLOW_VARIABLE, ""), environment.get("CRONLIFT_SECRET", "")
+    password = environment.get(f"{cronlift_database.PREFIX}PASSWORD", "")
+    if given and quote(password, safe="") != password:
+        return (
+            f"The postgres-password of Secret {secret} has characters that a URL cannot hold: use letters, digits and "
+            "- . _ ~ alone. A database that was made with it needs the new one too: docs/secrets.md has the command."
+        )
+    if options := sorted(name for name, _ in parse_qsl(urlsplit(given).query) if name.startswith("ssl")):
+        return (
+            f"The URL of the database has {', '.join(options)}, which one of Airflow's two drivers does not know: "
+            "leave it out of the URL and set database.tls.mode (and .caSecret) in the values."
+        )
+    return None
+
+
 def fault(connection: "psycopg2.extensions.connection", known: set[str], heads: set[str]) -> str | None:
     """Return what is still missing, None when Airflow may start.
 
@@ -172,6 +194,8 @@ def wait(*, migrated: bool, timeout_seconds: float) -> None:
     Raises:
         HopelessError: Waiting does not help, or the time is over.
     """
+    if hopeless := url_fault(os.environ):
+        raise HopelessError(hopeless)
     wanted = image_revisions()
     start = last_report = time.monotonic()
     while missing := look(wanted, migrated=migrated):

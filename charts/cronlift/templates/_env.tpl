@@ -80,6 +80,16 @@ Scope: dict "root" $ "direct" true to go around PgBouncer.
 {{- if and (not .Values.postgres.enabled) (or (ne .Values.database.tls.mode "prefer") .Values.database.pgbouncer.enabled) }}yes{{ end }}
 {{- end }}
 
+{{/* cronlift.env.reserved: a list of names outside AIRFLOW__ and CRONLIFT_ that the chart itself writes, as YAML. Scope: the root. */}}
+{{- define "cronlift.env.reserved" -}}
+{{- $names := list }}
+{{- if include "cronlift.database.hasOptions" . }}{{ $names = append $names "PYTHONPATH" }}{{ end }}
+{{- with .Values.logs.remote }}
+{{- if .existingSecret }}{{ $names = append $names (printf "AIRFLOW_CONN_%s" (upper .connectionId)) }}{{ end }}
+{{- end }}
+{{- $names | toYaml }}
+{{- end }}
+
 {{/* cronlift.env.oidc: client and cookie key of the identity provider, for the api-server only. Scope: the root. */}}
 {{- define "cronlift.env.oidc" -}}
 {{- range $name, $key := dict "CRONLIFT_OIDC_CLIENT_ID" "client-id" "CRONLIFT_OIDC_CLIENT_SECRET" "client-secret" "CRONLIFT_OIDC_SESSION_KEY" "session-key" }}

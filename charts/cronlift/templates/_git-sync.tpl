@@ -13,7 +13,8 @@ as it must.
 {{- $number := 1 }}
 {{- range $name, $own := .Values.repositories }}
   {{- $number = add $number 1 }}
-  {{- $own = merge (deepCopy $own) (dict "auth" (dict "type" "none" "existingSecret" "")) (pick $git "ref" "period" "depth" "syncTimeoutSeconds") }}
+  {{- /* Overwrites rather than merges, which takes a depth of 0 for none. */}}
+  {{- $own = mustMergeOverwrite (dict "auth" (dict "type" "none" "existingSecret" "")) (pick $git "ref" "period" "depth" "syncTimeoutSeconds") (deepCopy $own) }}
   {{- $place := dict "name" (printf "git-%s" $name) "container" (printf "git-sync-%s" $name) "root" (printf "/repositories/%s" $name) "port" (add 9300 $number) "portName" (printf "git-metrics-%d" $number) }}
   {{- $all = append $all (merge $place $own) }}
 {{- end }}

@@ -5,8 +5,10 @@
 
 {{/* cronlift.fullname: prefix of all names: the release's name, with "-cronlift" unless it says so already. */}}
 {{- define "cronlift.fullname" -}}
-{{- if contains "cronlift" .Release.Name }}{{ .Release.Name | trunc 40 | trimSuffix "-" }}
-{{- else }}{{ printf "%s-cronlift" (.Release.Name | trunc 31 | trimSuffix "-") }}{{ end }}
+{{- /* A release's name may have dots, a Service's may not. */}}
+{{- $release := replace "." "-" .Release.Name }}
+{{- if contains "cronlift" $release }}{{ $release | trunc 40 | trimSuffix "-" }}
+{{- else }}{{ printf "%s-cronlift" ($release | trunc 31 | trimSuffix "-") }}{{ end }}
 {{- end }}
 
 {{- define "cronlift.apiServer.fullname" -}}{{ include "cronlift.fullname" . }}-api-server{{- end }}
@@ -48,6 +50,11 @@ parts of it are mounted (/execution), also to probes and to the pods' own calls.
 
 {{/* cronlift.canary.image: what `helm test` runs in the teams' namespaces. */}}
 {{- define "cronlift.canary.image" -}}{{ .Values.canary.image | default (include "cronlift.image" .Values.images.airflow) }}{{- end }}
+
+{{/* cronlift.text: a value as text: whole numbers with all their digits, of which a template makes 1e+06. Scope: the value. */}}
+{{- define "cronlift.text" -}}
+{{- if and (kindIs "float64" .) (eq . (floor .)) }}{{ int64 . }}{{ else }}{{ . }}{{ end }}
+{{- end }}
 
 {{/* cronlift.image: a reference from images.<x>; with a digest the tag is only for the reader. Scope: the map {repository, tag, digest}. */}}
 {{- define "cronlift.image" -}}

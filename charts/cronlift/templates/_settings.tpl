@@ -92,7 +92,7 @@ CRONLIFT_LINKS: {{ include "cronlift.links.json" . | quote }}
 {{- define "cronlift.settings.config" -}}
 {{- range $section, $options := .Values.config }}
 {{- range $option, $value := $options }}
-AIRFLOW__{{ $section | upper }}__{{ $option | upper }}: {{ $value | toString | quote }}
+AIRFLOW__{{ $section | upper }}__{{ $option | upper }}: {{ include "cronlift.text" $value | quote }}
 {{- end }}
 {{- end }}
 {{- end }}
@@ -100,7 +100,7 @@ AIRFLOW__{{ $section | upper }}__{{ $option | upper }}: {{ $value | toString | q
 {{- define "cronlift.settings.apiServer" -}}
 # The UI says so when the DAGs do not come from main.
 CRONLIFT_GIT_REF: {{ .Values.git.ref | quote }}
-AIRFLOW__API__WORKERS: {{ .Values.apiServer.workers | quote }}
+AIRFLOW__API__WORKERS: {{ .Values.apiServer.workers | int64 | quote }}
 {{- if eq .Values.auth.manager "simple" }}
 AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS: {{ .Values.admin.username }}:admin
 AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE: /run/auth/passwords.json
@@ -112,7 +112,7 @@ CRONLIFT_OIDC: {{ omit .Values.auth.oidc "existingSecret" | toJson | quote }}
 
 {{- define "cronlift.settings.scheduler" -}}
 CRONLIFT_JOB_IMAGES_FILE: /etc/cronlift/job-images/images.json
-AIRFLOW__CORE__PARALLELISM: {{ .Values.scheduler.parallelism | quote }}
+AIRFLOW__CORE__PARALLELISM: {{ .Values.scheduler.parallelism | int64 | quote }}
 AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK: "True"
 {{- /* A run waits half of it on average until the scheduler sees it. */}}
 AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME: "0.5"
@@ -126,8 +126,8 @@ AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST: {{ include "cronlift.bundles" . 
 AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH: /bundles
 AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL: "1"
 # A changed file is parsed at once whatever this says; it is how often unchanged ones are parsed again.
-AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL: {{ .Values.dagProcessor.reparseSeconds | quote }}
-AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES: {{ .Values.dagProcessor.parsingProcesses | quote }}
+AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL: {{ .Values.dagProcessor.reparseSeconds | int64 | quote }}
+AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES: {{ .Values.dagProcessor.parsingProcesses | int64 | quote }}
 # Otherwise a second commit to a file within 30 s is parsed but not stored.
 AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL: "0"
 # Airflow's 2 frames are its own: the DAG file's line is the fifth from the end.
@@ -141,7 +141,7 @@ CRONLIFT_PREVIEW: "True"
 
 {{- define "cronlift.settings.triggerer" -}}
 CRONLIFT_JOB_IMAGES_FILE: /etc/cronlift/job-images/images.json
-AIRFLOW__TRIGGERER__CAPACITY: {{ .Values.triggerer.capacity | quote }}
+AIRFLOW__TRIGGERER__CAPACITY: {{ .Values.triggerer.capacity | int64 | quote }}
 {{- end }}
 
 {{- define "cronlift.settings.migrate" -}}

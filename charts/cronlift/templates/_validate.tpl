@@ -44,6 +44,12 @@ Each part below returns a YAML list of texts; scope of all: the root.
   {{- $faults = append $faults "images.airflow.tag and .digest are empty: give the tag or digest of your build (never latest)." }}
 {{- end }}
 {{- range $name, $image := .Values.images }}
+  {{- if kindIs "float64" $image.tag }}
+    {{- $faults = append $faults (printf "images.%s.tag is a number without quotes, of which YAML keeps no more than its value (%v): put the tag into quotes." $name $image.tag) }}
+  {{- end }}
+  {{- if and (ne $name "airflow") (not (or $image.tag $image.digest)) }}
+    {{- $faults = append $faults (printf "images.%s.tag and .digest are empty, which means latest: give a version or a digest." $name) }}
+  {{- end }}
   {{- if eq ($image.tag | toString) "latest" }}
     {{- $faults = append $faults (printf "images.%s.tag is latest, which changes under you: give a version or a digest." $name) }}
   {{- end }}
@@ -70,6 +76,9 @@ Each part below returns a YAML list of texts; scope of all: the root.
 {{- range $key, $git := $all }}
   {{- $auth := $git.auth | default dict }}
   {{- $type := $auth.type | default "none" }}
+  {{- if and $git.url (not (regexMatch "^([a-z][a-z0-9+.-]*://|[^/@:]+@[^/:]+:)." $git.url)) }}
+    {{- $faults = append $faults (printf "%s.url is %s, which has no scheme: give https://%s, or git@host:path over ssh." $key $git.url (trimPrefix "/" $git.url)) }}
+  {{- end }}
   {{- if contains "@" (regexFind "^https?://[^/]*" $git.url) }}
     {{- $faults = append $faults (printf "%s.url holds credentials: put them into a Secret and name it in %s.auth.existingSecret." $key $key) }}
   {{- end }}
@@ -141,6 +150,9 @@ Each part below returns a YAML list of texts; scope of all: the root.
   {{- $faults = append $faults (printf "apiServer.service.nodePort is set but the type is %s: set apiServer.service.type=NodePort or leave the port out." .Values.apiServer.service.type) }}
 {{- end }}
 {{- range $key := list "ingress" "httpRoute" }}
+  {{- if and (get $.Values $key).enabled (regexMatch "^(\\[.*|[0-9.]+)(:[0-9]+)?$" (urlParse (toString $.Values.apiServer.baseUrl)).host) }}
+    {{- $faults = append $faults (printf "%s.enabled is true but the host of apiServer.baseUrl is an address (%s): give a name, Kubernetes routes by names." $key $.Values.apiServer.baseUrl) }}
+  {{- end }}
   {{- if and (get $.Values $key).enabled (not $.Values.apiServer.baseUrl) }}
     {{- $faults = append $faults (printf "%s.enabled is true but apiServer.baseUrl is empty: give the URL that people use, for example https://airflow.example.com; host and path come from it." $key) }}
   {{- end }}
@@ -173,7 +185,7 @@ Each part below returns a YAML list of texts; scope of all: the root.
 {{- if and (not $remote.url) (ne .Values.logs.volume.accessMode "ReadWriteMany") }}
   {{- range $key, $block := dict "apiServer" .Values.apiServer "scheduler" .Values.scheduler "triggerer" .Values.triggerer }}
     {{- if gt (int $block.replicas) 1 }}
-      {{- $faults = append $faults (printf "%s.replicas is %d, but the logs volume can be used on one node only: set logs.remote.url, or logs.volume.accessMode=ReadWriteMany (with a storage class that has it), or replicas to 1." $key (int $block.replicas)) }}
+      {{- $faults = append $faults (printf "%s.replicas is %d, but the logs volume can be used on one node only: set logs.remote.url, or logs.volume.accessMode=ReadWriteMany (with a storage class that has it; a claim that is there cannot change: make a new one and name it in logs.volume.existingClaim), or replicas to 1." $key (int $block.replicas)) }}
     {{- end }}
   {{- end }}
 {{- end }}
@@ -280,6 +292,11 @@ Each part below returns a YAML list of texts; scope of all: the root.
     {{- $faults = append $faults (printf "extra.env has %s twice: leave one out." $name) }}
   {{- end }}
   {{- $names = append $names $name }}
+  {{- if has $name (include "cronlift.env.reserved" $ | fromYamlArray) }}
+    {{- $faults = append $faults (printf "extra.env has %s, which the chart sets with these values: leave it out." $name) }}
+  {{- else if hasPrefix "CRONLIFT_" $name }}
+    {{- $faults = append $faults (printf "extra.env has %s: names that begin with CRONLIFT_ are the chart's own; choose another." $name) }}
+  {{- end }}
   {{- $parts := splitList "__" ($name | lower) }}
   {{- if and (eq (len $parts) 3) (eq (first $parts) "airflow") }}
     {{- with include "cronlift.validate.setting" (dict "root" $ "section" (index $parts 1) "option" (last $parts)) }}

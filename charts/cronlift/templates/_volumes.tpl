@@ -24,18 +24,23 @@ Scope: the root.
 
 {{/*
 cronlift.keys.volume / .mount: hold the pod until the bootstrap Job has filled the Secret. A missing key of a
-volume is looked for again after 0.5, 1, 2, 4 s, one of an env variable only after 10 to 15 s. Scope: the root.
+volume is looked for again after 0.5, 1, 2, 4 s, one of an env variable only after 10 to 15 s. A Secret of yours is
+there or not: nothing fills it. Scope: the root.
 */}}
 {{- define "cronlift.keys.volume" -}}
+{{- if not .Values.secrets.existingSecret }}
 - name: keys
   secret:
     secretName: {{ include "cronlift.secret.name" . }}
     defaultMode: 0440
     items:
-      - {key: jwt-secret, path: filled}
+      - {key: filled, path: filled}
+{{- end }}
 {{- end }}
 {{- define "cronlift.keys.mount" -}}
+{{- if not .Values.secrets.existingSecret }}
 - {name: keys, mountPath: /run/keys, readOnly: true}
+{{- end }}
 {{- end }}
 
 {{/* cronlift.database.volumes / .mounts: the CA of your database, for all who talk to it. Scope: the root. */}}

@@ -75,6 +75,8 @@ def test_dry_run_prints_the_diff_and_writes_nothing(platform: Path) -> None:
 def test_a_tag_that_yaml_would_take_for_a_number_gets_quotes(platform: Path) -> None:
     run("airflow", "1.10")
     assert '    tag: "1.10"  # content\n' in production(platform)
+    run("airflow", "123e45")
+    assert '    tag: "123e45"  # content\n' in production(platform)
 
 
 def test_a_new_tag_takes_away_the_digest_that_would_win_over_it(platform: Path) -> None:

@@ -209,4 +209,6 @@ def _as_written(node: yaml.ScalarNode, value: str) -> str:
     """Return a value in the quotes that the old one had, or in some where it would not be text without."""
     if node.style in ("'", '"'):
         return f"{node.style}{value}{node.style}"
-    return value if value and yaml.safe_load(value) == value else f'"{value}"'
+    # Helm's YAML reads 123e45 as a number, PyYAML does not.
+    is_number = re.fullmatch(r"[-+0-9._eE]+", value)
+    return value if value and yaml.safe_load(value) == value and not is_number else f'"{value}"'
