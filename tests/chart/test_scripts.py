@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -96,7 +97,7 @@ def test_waiting_ends_with_words_when_the_time_is_over():
     "script",
     [
         "wait_for_database", "heartbeat_age", "bootstrap_secret", "write_passwords", "cronlift_database", "metrics",
-        "migrate", "db_clean", "canary", "check_bundles", "check_health", "notify",
+        "migrate", "db_clean", "clean_logs", "canary", "check_bundles", "check_health", "notify",
     ],
 )  # fmt: skip
 def test_no_script_imports_airflow(script):
@@ -378,6 +379,73 @@ def test_airflow_understands_the_commands_of_migration_and_clean_up():
     for words in (command, *load("migrate").commands("{}"), *load("migrate").commands("", "3.2.1")):
         cli_parser.get_parser().parse_args(words[1:])
     assert command[4] == "2026-01-30T00:00:00+00:00"
+
+
+DAY = 24 * 3600
+
+
+def log_file(path, age_days, text="x" * 1024):
+    """Write a log whose file and new folders are so old."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    for each in (path, *path.parents[:3]):
+        age(each, age_days)
+
+
+def age(path, days):
+    then = time.time() - days * DAY
+    os.utime(path, (then, then), follow_symlinks=False)
+
+
+def clean_logs(folder, days=30):
+    command = [sys.executable, "-I", CHART / "files/clean_logs.py", folder, str(days)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_old_logs_go_with_their_folders_and_young_ones_stay(tmp_path):
+    logs = tmp_path / "logs"
+    log_file(logs / "dag_id=a/run_id=1/task_id=t/attempt=1.log", 31, "x" * 2**20)
+    log_file(logs / "dag_id=b/run_id=1/task_id=t/attempt=1.log", 31)
+    log_file(logs / "dag_id=b/run_id=1/task_id=t/attempt=2.log", 29)
+    done = clean_logs(logs)
+    assert done.stdout == "Removed 2 files (1.0 MiB) and 3 empty folders older than 30 days\n"
+    assert [str(path.relative_to(logs)) for path in logs.rglob("*.log")] == [
+        "dag_id=b/run_id=1/task_id=t/attempt=2.log"
+    ]
+    assert [path.name for path in logs.iterdir()] == ["dag_id=b"]
+    assert clean_logs(logs).stdout.startswith("Removed 0 files (0.0 MiB) and 0 empty folders")
+
+
+def test_a_folder_that_airflow_has_just_made_stays_though_it_is_empty(tmp_path):
+    (tmp_path / "logs/dag_id=a/run_id=1/task_id=t").mkdir(parents=True)
+    assert clean_logs(tmp_path / "logs").returncode == 0
+    assert (tmp_path / "logs/dag_id=a/run_id=1/task_id=t").is_dir()
+
+
+def test_a_link_in_the_logs_is_never_followed(tmp_path):
+    logs, outside = tmp_path / "logs", tmp_path / "outside"
+    log_file(outside / "a/b/c/kept.log", 100)
+    logs.mkdir()
+    (logs / "old").symlink_to(outside)
+    (logs / "old.log").symlink_to(outside / "a/b/c/kept.log")
+    (logs / "young").symlink_to(outside)
+    age(logs / "old", 100)
+    age(logs / "old.log", 100)
+    assert clean_logs(logs).returncode == 0
+    assert (outside / "a/b/c/kept.log").is_file()
+    assert [path.name for path in logs.iterdir()] == ["young"]
+
+
+def test_logs_that_cannot_be_deleted_are_told(tmp_path):
+    (tmp_path / "file").touch()
+    done = clean_logs(tmp_path / "file")
+    assert (done.returncode, "Not a directory" in done.stderr) == (1, True)
+
+
+def test_no_age_at_all_is_refused_before_a_log_is_deleted(tmp_path):
+    log_file(tmp_path / "logs/a/b/c/1.log", 1)
+    assert clean_logs(tmp_path / "logs", 0).returncode == 2
+    assert (tmp_path / "logs/a/b/c/1.log").is_file()
 
 
 def test_metrics_of_a_dag_say_what_happened_and_when_it_is_due():

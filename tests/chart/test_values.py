@@ -273,6 +273,7 @@ def test_an_impossible_combination_is_refused_with_its_cure(sets, words):
         "pods.tolerations=all",
         "openshift.enabled=maybe",
         "dbClean.keepDays=0",
+        "logs.volume.keepDays=-1",
         "migrate.downgradeTo=3.2",
         "notifications.smtp.security=ssl",
         "notifications.smtp.from=nobody",
