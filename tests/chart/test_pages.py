@@ -6,6 +6,7 @@ from ci.paths import ROOT
 from tests.chart.rendering import TEAMS, render
 
 ALL_WHO_WRITE = ("dbClean.enabled=true", "metrics.enabled=true")
+OUTSIDE = ("teams.demo.createNamespace=false", "policy.enabled=false")
 
 
 def page(name):
@@ -36,3 +37,16 @@ def test_a_restore_brings_back_everything_but_the_sweeper():
     for line in upgrades:
         [setting] = re.findall(r"--set (\S+)", line)
         assert not [thing for thing in render(TEAMS, sets=(setting,)) if thing["metadata"]["name"] == "cronlift-sweep"]
+
+
+def test_every_kind_of_the_whole_cluster_is_in_the_rights_to_install_with_its_way_out():
+    def kinds(*sets):
+        return {thing["kind"] for thing in render(TEAMS, sets=sets) if "namespace" not in thing["metadata"]}
+
+    rights = page("install").partition("## ")[0]
+    assert kinds()
+    for kind in kinds():
+        assert f"`{re.sub('y$', 'ie', kind.lower())}s`" in rights
+    assert kinds(*OUTSIDE) == set()
+    for setting in OUTSIDE:
+        assert setting.removeprefix("teams.demo.").replace("=", ": ") in rights
