@@ -163,9 +163,26 @@ def test_job_images_are_a_file_for_those_who_render_manifests():
     assert readers == {"dag-processor", "scheduler", "triggerer"}
 
 
-def test_a_new_image_of_the_jobs_restarts_nothing():
-    before = dict(render(TEAMS, sets=("jobImages.legacy=example.com/legacy:1",)).pods())
-    assert before == dict(render(TEAMS, sets=("jobImages.legacy=example.com/legacy:2",)).pods())
+ALLOWED = "teams.demo.images={registry.example.com/demo/}"
+
+
+@pytest.mark.parametrize(
+    ("sets", "image", "restarted"),
+    [
+        ((), "example.com/legacy:2", set()),
+        ((), "example.com/other:1", set()),
+        ((ALLOWED,), "example.com/legacy:2", set()),
+        ((ALLOWED,), "example.com/other:1", {"api-server", "scheduler", "dag-processor", "triggerer"}),
+    ],
+    ids=["tag", "repository", "tag-with-allowed-images", "repository-with-allowed-images"],
+)
+def test_job_images_restart_airflow_only_for_a_new_repository_and_a_team_with_images(sets, image, restarted):
+    def templates(reference):
+        deployments = render(TEAMS, sets=(*sets, f"jobImages.legacy={reference}")).of("Deployment")
+        return {thing["metadata"]["name"].removeprefix("cronlift-"): thing["spec"]["template"] for thing in deployments}
+
+    before, after = templates("example.com/legacy:1"), templates(image)
+    assert {name for name in after if after[name] != before[name]} == restarted
 
 
 def test_airflow_learns_other_clusters_and_the_pods_that_call_them_have_their_kubeconfigs():
