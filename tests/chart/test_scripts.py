@@ -524,6 +524,72 @@ def test_the_canary_is_admitted_by_the_restricted_standard():
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
 
 
+SUCCEEDED = {"status": {"conditions": [{"type": "Complete", "status": "True"}]}}
+
+
+def canary_of(monkeypatch, answer, *teams):
+    """Return the canary for these teams; `answer(namespace)` is what the API server says of a team's Job."""
+    canary = load("canary")
+
+    def client(namespace):
+        return lambda method, path, body=None: (
+            answer(namespace) if (method, "/jobs/" in path) == ("GET", True) else {"items": []}
+        )
+
+    monkeypatch.setattr(canary, "client", client)
+    monkeypatch.setattr(sys, "argv", ["canary.py", "image", *(f"{team}=team-{team}" for team in teams)])
+    return canary
+
+
+def test_the_canary_tries_all_teams_at_once_and_tells_them_in_their_order(monkeypatch, capsys):
+    together, last_is_done = threading.Barrier(3), threading.Event()
+
+    def answer(namespace):
+        together.wait(timeout=20)  # breaks unless all three teams' Jobs are asked for at the same time
+        if namespace == "team-c":
+            last_is_done.set()
+        else:
+            last_is_done.wait(timeout=20)
+        return SUCCEEDED
+
+    assert canary_of(monkeypatch, answer, "b", "a", "c").main() == 0
+    told = [line.partition(":")[0] for line in capsys.readouterr().out.splitlines()]
+    assert told == ["ok team b", "ok team a", "ok team c"]
+
+
+def test_teams_whose_canaries_never_end_share_one_deadline_and_are_all_told(monkeypatch, capsys):
+    teams = [f"t{number}" for number in range(5)]
+    canary = canary_of(monkeypatch, lambda namespace: {}, *teams)
+    now = iter(range(0, 10**6, 50))  # every look at the clock takes 50 s of it
+
+    class Clock:
+        monotonic = staticmethod(lambda: next(now))
+        time = staticmethod(time.time)
+        sleep = staticmethod(lambda seconds: None)
+
+    monkeypatch.setattr(canary, "time", Clock)
+    assert canary.main() == 1
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("x ")]
+    assert told == [f"x team {team}: the Job in team-{team} did not succeed" for team in teams]
+    # One look is the start; each team takes two to tell its seconds and one for the deadline, and nobody waits on.
+    assert next(now) / 50 <= 1 + 5 * 3 + canary.PATIENCE_SECONDS / 50
+    assert canary.PATIENCE_SECONDS + 4 * canary.CALL_SECONDS <= 200
+
+
+def test_a_canary_that_the_api_server_refuses_hides_no_other_team(monkeypatch, capsys):
+    import http.client
+
+    def answer(namespace):
+        if namespace == "team-a":
+            raise http.client.IncompleteRead(b"")
+        return SUCCEEDED
+
+    assert canary_of(monkeypatch, answer, "a", "b").main() == 1
+    told = capsys.readouterr()
+    assert "the API server does not answer" in told.err
+    assert "ok team b" in told.out
+
+
 where = load("where")
 
 
