@@ -2,8 +2,14 @@
 
 import re
 
+import yaml
+
 from ci.paths import ROOT
+from cronlift.policy.rules import breaches
+from cronlift.policy.team import read_team
 from tests.chart.rendering import TEAMS, render
+from tests.chart.test_kubernetes_schemas import LOCAL, kubeconform, schemas  # noqa: F401 - a fixture
+from tests.unit.job.manifests import checked
 
 ALL_WHO_WRITE = ("dbClean.enabled=true", "metrics.enabled=true")
 OUTSIDE = ("teams.demo.createNamespace=false", "policy.enabled=false")
@@ -50,3 +56,36 @@ def test_every_kind_of_the_whole_cluster_is_in_the_rights_to_install_with_its_wa
     assert kinds(*OUTSIDE) == set()
     for setting in OUTSIDE:
         assert setting.removeprefix("teams.demo.").replace("=", ": ") in rights
+
+
+def job_that_reads_secrets():
+    [text] = re.findall(r"^```yaml\n(.*?)^```$", section("secrets", "Secrets of jobs"), re.MULTILINE | re.DOTALL)
+    return text
+
+
+def test_the_job_that_reads_secrets_is_one_that_is_admitted(tmp_path, schemas):  # noqa: F811
+    text = job_that_reads_secrets()
+    assert checked(text, tmp_path) == ""
+    job = yaml.safe_load(text.replace("{{ images.legacy }}", "example.com/legacy:1"))
+    assert list(breaches(job, read_team({"namespace": "team-billing"}))) == []
+    code, words = kubeconform(yaml.safe_dump({**job, "metadata": {"name": "transfer"}}), schemas(LOCAL))
+    assert code == 0, words
+
+
+def test_the_secrets_that_the_job_reads_are_those_of_the_example_in_its_teams_namespace():
+    made = set()
+    for thing in render(TEAMS, ROOT / "examples/chart/job-secrets.yaml"):
+        if thing["kind"] in ("ExternalSecret", "SealedSecret"):
+            spec, metadata = thing["spec"], thing["metadata"]
+            assert metadata["namespace"] == "team-billing"
+            keys = [each["secretKey"] for each in spec.get("data", [])] + list(spec.get("encryptedData", {}))
+            made |= {(spec.get("target", metadata)["name"], key) for key in keys}
+    pod = yaml.safe_load(job_that_reads_secrets())["spec"]["template"]["spec"]
+    [container] = pod["containers"]
+    read = {(entry["valueFrom"]["secretKeyRef"]["name"], entry["valueFrom"]["secretKeyRef"]["key"])
+            for entry in container["env"]}  # fmt: skip
+    folders = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    for volume in pod["volumes"]:
+        [file] = [word for word in container["command"] if word.startswith(folders[volume["name"]])]
+        read.add((volume["secret"]["secretName"], file.rpartition("/")[2]))
+    assert read == made
