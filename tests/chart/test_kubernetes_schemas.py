@@ -70,6 +70,17 @@ def test_gitops_files_fit_the_definitions_of_argo_cd_and_flux(path):
     assert code == 0, words
 
 
+@pytest.mark.parametrize("path", [path for path in GITOPS if path.parent.name == "flux"], ids=lambda path: path.stem)
+def test_neither_a_failed_test_nor_a_failed_release_makes_flux_uninstall_or_roll_back(path):
+    [spec] = [t["spec"] for t in yaml.safe_load_all(path.read_text()) if t["kind"] == "HelmRelease"]
+    assert spec["test"] == {"enable": True, "ignoreFailures": True}
+    for action in ("install", "upgrade"):
+        remediation = spec[action]["remediation"]
+        assert remediation["retries"] == 0, action  # between retries it uninstalls, or rolls back
+        assert not remediation.get("remediateLastFailure"), action
+        assert remediation.get("ignoreTestFailures", True), action  # it would win over test.ignoreFailures
+
+
 def test_a_misspelt_field_of_a_custom_resource_would_be_found():
     text = GITOPS[0].read_text().replace("targetRevision", "targetRevison")
     code, words = kubeconform(text, CUSTOM)

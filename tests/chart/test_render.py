@@ -56,9 +56,9 @@ def test_helm_3_renders_what_helm_4_renders(values):
 
 def test_objects_of_the_local_release_are_these():
     assert Counter(thing["kind"] for thing in render(TEAMS, LOCAL)) == {
-        "ConfigMap": 2, "CronJob": 1, "Deployment": 4, "Job": 2, "Namespace": 1, "NetworkPolicy": 12,
+        "ConfigMap": 2, "CronJob": 2, "Deployment": 4, "Job": 2, "Namespace": 1, "NetworkPolicy": 12,
         "PersistentVolumeClaim": 1, "Pod": 3, "Role": 3, "RoleBinding": 3, "Secret": 1, "Service": 2,
-        "ServiceAccount": 10, "StatefulSet": 1, "ValidatingAdmissionPolicy": 1, "ValidatingAdmissionPolicyBinding": 1,
+        "ServiceAccount": 11, "StatefulSet": 1, "ValidatingAdmissionPolicy": 1, "ValidatingAdmissionPolicyBinding": 1,
     }  # fmt: skip
 
 
@@ -163,9 +163,26 @@ def test_job_images_are_a_file_for_those_who_render_manifests():
     assert readers == {"dag-processor", "scheduler", "triggerer"}
 
 
-def test_a_new_image_of_the_jobs_restarts_nothing():
-    before = dict(render(TEAMS, sets=("jobImages.legacy=example.com/legacy:1",)).pods())
-    assert before == dict(render(TEAMS, sets=("jobImages.legacy=example.com/legacy:2",)).pods())
+ALLOWED = "teams.demo.images={registry.example.com/demo/}"
+
+
+@pytest.mark.parametrize(
+    ("sets", "image", "restarted"),
+    [
+        ((), "example.com/legacy:2", set()),
+        ((), "example.com/other:1", set()),
+        ((ALLOWED,), "example.com/legacy:2", set()),
+        ((ALLOWED,), "example.com/other:1", {"api-server", "scheduler", "dag-processor", "triggerer"}),
+    ],
+    ids=["tag", "repository", "tag-with-allowed-images", "repository-with-allowed-images"],
+)
+def test_job_images_restart_airflow_only_for_a_new_repository_and_a_team_with_images(sets, image, restarted):
+    def templates(reference):
+        deployments = render(TEAMS, sets=(*sets, f"jobImages.legacy={reference}")).of("Deployment")
+        return {thing["metadata"]["name"].removeprefix("cronlift-"): thing["spec"]["template"] for thing in deployments}
+
+    before, after = templates("example.com/legacy:1"), templates(image)
+    assert {name for name in after if after[name] != before[name]} == restarted
 
 
 def test_airflow_learns_other_clusters_and_the_pods_that_call_them_have_their_kubeconfigs():
@@ -325,7 +342,7 @@ def test_logs_volume_keeps_its_users_on_one_node_unless_it_is_shared():
     def bound(*values):
         return {component for component, spec in render(*values).pods() if "affinity" in spec}
 
-    assert bound(TEAMS) == {"api-server", "scheduler", "triggerer"}
+    assert bound(TEAMS) == {"api-server", "scheduler", "triggerer", "log-clean"}
     assert bound(EVERYTHING) == set()
     together = render(TEAMS).pod("scheduler")["affinity"]["podAffinity"]
     assert len(together["requiredDuringSchedulingIgnoredDuringExecution"]) == 1
@@ -632,6 +649,35 @@ def test_while_the_database_goes_down_nothing_of_airflow_runs():
 
 def test_history_is_not_deleted_unless_somebody_asks_for_it():
     assert "db-clean" not in dict(render(TEAMS).pods())
+
+
+def test_old_logs_are_deleted_where_a_volume_holds_them_unless_they_are_kept_for_ever():
+    def cleaned(*sets, values=(TEAMS,)):
+        return {
+            name
+            for name, spec in render(*values, sets=sets).pods()
+            for volume in spec.get("volumes", [])
+            if name == "log-clean" and "persistentVolumeClaim" in volume
+        }
+
+    assert cleaned() == cleaned("logs.volume.existingClaim=own") == {"log-clean"}
+    assert cleaned("logs.volume.keepDays=0") == cleaned("logs.volume.keepDays=null") == set()
+    assert cleaned("logs.remote.url=s3://bucket/logs") == cleaned(values=(TWO_TEAMS, CLOUD)) == set()
+    assert not [t for t in render(TEAMS, sets=("logs.volume.keepDays=0",)) if "log-clean" in t["metadata"]["name"]]
+
+
+def test_the_clean_up_of_logs_goes_where_the_volume_is_and_cleans_what_the_others_mount():
+    sets = ("logs.volume.existingClaim=own", "logs.volume.keepDays=7")
+    rendered = render(TEAMS, sets=sets)
+    spec, scheduler = rendered.pod("log-clean"), rendered.pod("scheduler")
+    assert spec["affinity"] == scheduler["affinity"]
+    [container] = spec["containers"]
+    mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    assert container["args"][-3:] == ["/opt/cronlift/clean_logs.py", mounts["logs"], "7"]
+    logs = [volume for volume in scheduler["volumes"] if volume["name"] == "logs"]
+    assert [volume for volume in spec["volumes"] if volume["name"] == "logs"] == logs
+    assert mounts.items() <= {m["name"]: m["mountPath"] for m in scheduler["containers"][0]["volumeMounts"]}.items()
+    assert "affinity" not in render(TWO_TEAMS, EVERYTHING).pod("log-clean")
 
 
 def test_logs_outlive_an_uninstall_as_the_database_does():

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -96,7 +97,7 @@ def test_waiting_ends_with_words_when_the_time_is_over():
     "script",
     [
         "wait_for_database", "heartbeat_age", "bootstrap_secret", "write_passwords", "cronlift_database", "metrics",
-        "migrate", "db_clean", "canary", "check_bundles", "check_health", "notify",
+        "migrate", "db_clean", "clean_logs", "canary", "check_bundles", "check_health", "notify",
     ],
 )  # fmt: skip
 def test_no_script_imports_airflow(script):
@@ -397,6 +398,73 @@ def test_airflow_understands_the_commands_of_migration_and_clean_up():
     assert command[4] == "2026-01-30T00:00:00+00:00"
 
 
+DAY = 24 * 3600
+
+
+def log_file(path, age_days, text="x" * 1024):
+    """Write a log whose file and new folders are so old."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    for each in (path, *path.parents[:3]):
+        age(each, age_days)
+
+
+def age(path, days):
+    then = time.time() - days * DAY
+    os.utime(path, (then, then), follow_symlinks=False)
+
+
+def clean_logs(folder, days=30):
+    command = [sys.executable, "-I", CHART / "files/clean_logs.py", folder, str(days)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_old_logs_go_with_their_folders_and_young_ones_stay(tmp_path):
+    logs = tmp_path / "logs"
+    log_file(logs / "dag_id=a/run_id=1/task_id=t/attempt=1.log", 31, "x" * 2**20)
+    log_file(logs / "dag_id=b/run_id=1/task_id=t/attempt=1.log", 31)
+    log_file(logs / "dag_id=b/run_id=1/task_id=t/attempt=2.log", 29)
+    done = clean_logs(logs)
+    assert done.stdout == "Removed 2 files (1.0 MiB) and 3 empty folders older than 30 days\n"
+    assert [str(path.relative_to(logs)) for path in logs.rglob("*.log")] == [
+        "dag_id=b/run_id=1/task_id=t/attempt=2.log"
+    ]
+    assert [path.name for path in logs.iterdir()] == ["dag_id=b"]
+    assert clean_logs(logs).stdout.startswith("Removed 0 files (0.0 MiB) and 0 empty folders")
+
+
+def test_a_folder_that_airflow_has_just_made_stays_though_it_is_empty(tmp_path):
+    (tmp_path / "logs/dag_id=a/run_id=1/task_id=t").mkdir(parents=True)
+    assert clean_logs(tmp_path / "logs").returncode == 0
+    assert (tmp_path / "logs/dag_id=a/run_id=1/task_id=t").is_dir()
+
+
+def test_a_link_in_the_logs_is_never_followed(tmp_path):
+    logs, outside = tmp_path / "logs", tmp_path / "outside"
+    log_file(outside / "a/b/c/kept.log", 100)
+    logs.mkdir()
+    (logs / "old").symlink_to(outside)
+    (logs / "old.log").symlink_to(outside / "a/b/c/kept.log")
+    (logs / "young").symlink_to(outside)
+    age(logs / "old", 100)
+    age(logs / "old.log", 100)
+    assert clean_logs(logs).returncode == 0
+    assert (outside / "a/b/c/kept.log").is_file()
+    assert [path.name for path in logs.iterdir()] == ["young"]
+
+
+def test_logs_that_cannot_be_deleted_are_told(tmp_path):
+    (tmp_path / "file").touch()
+    done = clean_logs(tmp_path / "file")
+    assert (done.returncode, "Not a directory" in done.stderr) == (1, True)
+
+
+def test_no_age_at_all_is_refused_before_a_log_is_deleted(tmp_path):
+    log_file(tmp_path / "logs/a/b/c/1.log", 1)
+    assert clean_logs(tmp_path / "logs", 0).returncode == 2
+    assert (tmp_path / "logs/a/b/c/1.log").is_file()
+
+
 def test_metrics_of_a_dag_say_what_happened_and_when_it_is_due():
     metrics = load("metrics")
     rows = [
@@ -471,6 +539,72 @@ def test_the_canary_is_admitted_by_the_restricted_standard():
     [container] = spec["containers"]
     assert container["securityContext"]["allowPrivilegeEscalation"] is False
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+
+
+SUCCEEDED = {"status": {"conditions": [{"type": "Complete", "status": "True"}]}}
+
+
+def canary_of(monkeypatch, answer, *teams):
+    """Return the canary for these teams; `answer(namespace)` is what the API server says of a team's Job."""
+    canary = load("canary")
+
+    def client(namespace):
+        return lambda method, path, body=None: (
+            answer(namespace) if (method, "/jobs/" in path) == ("GET", True) else {"items": []}
+        )
+
+    monkeypatch.setattr(canary, "client", client)
+    monkeypatch.setattr(sys, "argv", ["canary.py", "image", *(f"{team}=team-{team}" for team in teams)])
+    return canary
+
+
+def test_the_canary_tries_all_teams_at_once_and_tells_them_in_their_order(monkeypatch, capsys):
+    together, last_is_done = threading.Barrier(3), threading.Event()
+
+    def answer(namespace):
+        together.wait(timeout=20)  # breaks unless all three teams' Jobs are asked for at the same time
+        if namespace == "team-c":
+            last_is_done.set()
+        else:
+            last_is_done.wait(timeout=20)
+        return SUCCEEDED
+
+    assert canary_of(monkeypatch, answer, "b", "a", "c").main() == 0
+    told = [line.partition(":")[0] for line in capsys.readouterr().out.splitlines()]
+    assert told == ["ok team b", "ok team a", "ok team c"]
+
+
+def test_teams_whose_canaries_never_end_share_one_deadline_and_are_all_told(monkeypatch, capsys):
+    teams = [f"t{number}" for number in range(5)]
+    canary = canary_of(monkeypatch, lambda namespace: {}, *teams)
+    now = iter(range(0, 10**6, 50))  # every look at the clock takes 50 s of it
+
+    class Clock:
+        monotonic = staticmethod(lambda: next(now))
+        time = staticmethod(time.time)
+        sleep = staticmethod(lambda seconds: None)
+
+    monkeypatch.setattr(canary, "time", Clock)
+    assert canary.main() == 1
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("x ")]
+    assert told == [f"x team {team}: the Job in team-{team} did not succeed" for team in teams]
+    # One look is the start; each team takes two to tell its seconds and one for the deadline, and nobody waits on.
+    assert next(now) / 50 <= 1 + 5 * 3 + canary.PATIENCE_SECONDS / 50
+    assert canary.PATIENCE_SECONDS + 4 * canary.CALL_SECONDS <= 200
+
+
+def test_a_canary_that_the_api_server_refuses_hides_no_other_team(monkeypatch, capsys):
+    import http.client
+
+    def answer(namespace):
+        if namespace == "team-a":
+            raise http.client.IncompleteRead(b"")
+        return SUCCEEDED
+
+    assert canary_of(monkeypatch, answer, "a", "b").main() == 1
+    told = capsys.readouterr()
+    assert "the API server does not answer" in told.err
+    assert "ok team b" in told.out
 
 
 where = load("where")

@@ -104,6 +104,7 @@ def test_only_those_that_call_the_kubernetes_api_mount_a_token():
         ("db-clean", {"postgres-password"}),
         ("postgres", {"postgres-password"}),
         ("metrics", {"postgres-password"}),
+        ("log-clean", set()),
     ],
 )
 def test_a_pod_holds_only_the_keys_that_it_needs(component, keys):
@@ -123,6 +124,20 @@ def test_nobody_waits_for_the_bootstrap_to_fill_a_secret_of_yours():
     volumes = {volume["name"] for _, spec in rendered.pods() for volume in spec.get("volumes", [])}
     assert "keys" not in volumes
     assert "keys" in {volume["name"] for _, spec in render(TEAMS).pods() for volume in spec.get("volumes", [])}
+
+
+def test_the_clean_up_of_logs_has_the_logs_and_its_script_and_no_way_out():
+    rendered = render(TEAMS)
+    spec = rendered.pod("log-clean")
+    assert {volume["name"] for volume in spec["volumes"]} == {"logs", "scripts"}
+    assert "env" not in spec["containers"][0]
+    account = spec["serviceAccountName"]
+    bindings = rendered.of("RoleBinding")
+    assert account not in {subject["name"] for binding in bindings for subject in binding["subjects"]}
+    component = {"app.kubernetes.io/component": "log-clean"}.items()
+    policies = [policy["spec"]["podSelector"].get("matchLabels", {}) for policy in rendered.of("NetworkPolicy")]
+    # None of its own: under the default deny it gets nothing but names.
+    assert not [labels for labels in policies if component <= labels.items()]
 
 
 def test_launcher_may_exactly_what_operator_and_doctor_call():

@@ -311,6 +311,7 @@ def test_numbers_keep_all_their_digits(tmp_path):
         "pods.tolerations=all",
         "openshift.enabled=maybe",
         "dbClean.keepDays=0",
+        "logs.volume.keepDays=-1",
         "migrate.downgradeTo=3.2",
         "notifications.smtp.security=ssl",
         "notifications.smtp.from=nobody",

@@ -15,11 +15,13 @@ from tests.live.chart_release import (
     rolled_out,
     sql,
     undo_sql,
+    upgrade,
 )
 from tests.live.undo import Undoing, kubectl_words
 
 WAIT = "wait-for-migration"
 COMPONENT = "dag-processor"
+SWEEP = "cronlift-sweep"
 NEWER = "UPDATE alembic_version SET version_num = 'newer' || version_num"
 AS_BEFORE = "UPDATE alembic_version SET version_num = replace(version_num, 'newer', '')"
 ROLLOUT = kubectl_words("rollout", "restart", f"deployment/cronlift-{COMPONENT}", f"--namespace={NAMESPACE}")
@@ -78,12 +80,15 @@ def test_history_connections_and_variables_come_back_from_a_backup(airflow):
     kubectl(*postgres, "pg_dump -U airflow -Fc -f /tmp/e2e.dump airflow")
     undo = kubectl_words(*postgres, f"test -e /tmp/e2e.done || {restore}; rm -f /tmp/e2e.done")
     with Undoing(undo, rollback_words(revision())):
-        kubectl("delete", "deployments,jobs", f"--selector=app.kubernetes.io/instance={NAME}",
+        kubectl("delete", "deployments,cronjobs,jobs", f"--selector=app.kubernetes.io/instance={NAME}",
                 f"--namespace={NAMESPACE}", "--cascade=foreground", timeout_seconds=300)  # fmt: skip
         sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
         kubectl(*postgres, f"{restore} && touch /tmp/e2e.done", timeout_seconds=180)
+        upgrade("sweep.enabled=false")
+        assert get("cronjob", SWEEP, f"--namespace={NAMESPACE}") is None, "it would delete Jobs from after the backup"
     for component in COMPONENTS:
         rolled_out(component)
+    assert get("cronjob", SWEEP, f"--namespace={NAMESPACE}") is not None
     assert sql("SELECT count(*) FROM dag_run") == runs
     assert airflow_command("variables", "get", "e2e_backup").strip().splitlines()[-1] == "kept"
     airflow_command("variables", "delete", "e2e_backup")

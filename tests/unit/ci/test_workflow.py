@@ -59,6 +59,14 @@ def test_only_the_release_sees_a_secret(path):
     assert secrets <= SECRETS
 
 
+def test_the_night_runs_the_live_tiers_in_their_long_form_with_the_charts_history():
+    jobs = given(FOLDER / "nightly.yaml")["jobs"].values()
+    [job] = [job for job in jobs if any("make test-live" in step.get("run", "") for step in job.get("steps", []))]
+    [depth] = [step["with"]["fetch-depth"] for step in job["steps"] if "actions/checkout" in step.get("uses", "")]
+    assert depth == 0  # ci.chart_install upgrades from the last commit with another chart
+    assert 240 < job["timeout-minutes"] < 360
+
+
 def test_a_pull_request_runs_without_secrets_on_a_token_that_only_reads():
     text = (FOLDER / "pull-request.yaml").read_text()
     assert set(given(FOLDER / "pull-request.yaml")[True]) == {"pull_request"}
