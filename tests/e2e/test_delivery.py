@@ -14,6 +14,7 @@ from ci import release
 from ci.airflow_api import Airflow, ApiError
 from ci.errors import CiError
 from ci.paths import ROOT
+from cronlift.airflow.banner import STALE_SECONDS
 from tests.live import measurements
 from tests.live.delivery import FOLDER, PREFIX, Delivery, delivered
 from tests.live.delivery_faults import Named, faults
@@ -53,6 +54,7 @@ class Row:
 
     title: str
     words: str = ""
+    metrics: str = ""
     lost: list[str] = field(default_factory=list)
     run: str = ""
     back_seconds: float | None = None
@@ -115,7 +117,9 @@ def test_fault_loses_no_dag_and_no_run_and_is_told(fault: Named, delivery: Deliv
     row, watcher = Row(fault.title), Watcher(fault.stale_seconds)
     try:
         with fault.strike(delivery) as words:
-            row.words = words
+            row.words = words or "nothing: delivery goes on"
+            metrics = delivery.metrics()
+            row.metrics = told(metrics)
             row.run = run_python(delivery)
         row.back_seconds = round(delivery.wait_arrival(180), 1)
         delivery.wait_no_words()
@@ -128,6 +132,17 @@ def test_fault_loses_no_dag_and_no_run_and_is_told(fault: Named, delivery: Deliv
         with capsys.disabled():
             print(f"\n{row}")
     assert (row.lost, row.run) == ([], "success")
+    assert bool(metrics["cronlift_bundle_refused"]) == ("stays at" in row.words)
+    assert (metrics["cronlift_bundle_synced_age_seconds"] > STALE_SECONDS) == ("have not arrived" in row.words)
+    assert bool(metrics.get("cronlift_import_errors")) == row.words.startswith("import error")
+
+
+def told(metrics: dict[str, float]) -> str:
+    """Return the metrics of a fault in a few words."""
+    said = [f"synced {metrics['cronlift_bundle_synced_age_seconds']:.0f} s ago"]
+    said += ["refused 1"] if metrics["cronlift_bundle_refused"] else []
+    errors = metrics.get("cronlift_import_errors", 0)
+    return ", ".join([*said, f"import errors {errors:.0f}"] if errors else said)
 
 
 def run_python(delivery: Delivery) -> str:
@@ -210,11 +225,13 @@ def write_page(rows: list[Row], page: Path) -> None:
     """Put the table between the page's marks."""
     before, _, rest = page.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
-    head = "| fault | what people see meanwhile | DAGs lost or stale | a run in the middle | next push live after |"
-    lines = [head, "| --- | --- | --- | --- | --- |"]
+    head = "| fault | what people see meanwhile | metrics | DAGs lost or stale | a run in the middle | next push live after |"
+    lines = [head, "| --- | --- | --- | --- | --- | --- |"]
     for row in rows:
         words = " ".join(row.words.replace("|", "/").split())[:220]
         back = row.error or ("" if row.back_seconds is None else f"{row.back_seconds:.0f} s")
-        lines.append(f"| {row.title} | {words} | {', '.join(row.lost) or 'none'} | {row.run} | {back} |")
+        lines.append(
+            f"| {row.title} | {words} | {row.metrics} | {', '.join(row.lost) or 'none'} | {row.run} | {back} |"
+        )
     table = "\n".join([f"{measurements.today()}, by `make test-live`.", "", *lines])
     page.write_text(f"{before}{BEGIN}\n\n{table}\n\n{END}{after}")

@@ -27,7 +27,8 @@ from ci.up import GIT_SERVER, why_silent
 from tests.live.undo import Undoing
 from tests.live.waiting import wait_for
 
-FOLDER = "dags/demo"
+TEAM = "demo"
+FOLDER = f"dags/{TEAM}"
 PREFIX = "e2e_delivery_"
 ARRIVES_SECONDS = 60
 """Far more than a push takes (see tests/bench/test_delivery.py): a limit for a machine that does other things too."""
@@ -41,6 +42,14 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 with DAG("demo__{stem}", schedule=None, catchup=False, tags={tags!r}):
     EmptyOperator(task_id="nothing")
 '''
+
+
+METRICS = """
+import sys
+sys.path.insert(0, "/opt/cronlift")
+import metrics
+print(metrics.render(metrics.Database().samples(), "here"))
+"""
 
 
 class Delivery:
@@ -142,6 +151,16 @@ class Delivery:
     def wait_no_words(self, timeout_seconds: float = 90) -> None:
         """Wait until the banner is empty again."""
         wait_for(lambda: not self.airflow.alerts(), "end of the banner", timeout_seconds)
+
+    def metrics(self) -> dict[str, float]:
+        """Return what the chart's exporter says of the team's delivery; it need not be deployed: its program is here."""
+        text = execute("scheduler", "scheduler", "python", "-c", METRICS)
+        found: dict[str, float] = {}
+        for line in text.splitlines():
+            name, _, value = line.rpartition(" ")
+            if line.startswith("cronlift_") and f'team="{TEAM}"' in line:
+                found[name.partition("{")[0]] = float(value)
+        return found
 
     def parsed_at(self) -> dict[str, datetime]:
         """Return when each DAG was parsed last."""
