@@ -225,8 +225,9 @@ def write_page(rows: list[Row], page: Path) -> None:
     """Put the table between the page's marks."""
     before, _, rest = page.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
-    head = "| fault | what people see meanwhile | metrics | DAGs lost or stale | a run in the middle | next push live after |"
-    lines = [head, "| --- | --- | --- | --- | --- | --- |"]
+    columns = ("fault", "what people see meanwhile", "metrics", "DAGs lost or stale", "a run in the middle",
+               "next push live after")  # fmt: skip
+    lines = [f"| {' | '.join(columns)} |", "| --- " * len(columns) + "|"]
     for row in rows:
         words = " ".join(row.words.replace("|", "/").split())[:220]
         back = row.error or ("" if row.back_seconds is None else f"{row.back_seconds:.0f} s")

@@ -153,7 +153,7 @@ class Delivery:
         wait_for(lambda: not self.airflow.alerts(), "end of the banner", timeout_seconds)
 
     def metrics(self) -> dict[str, float]:
-        """Return what the chart's exporter says of the team's delivery; it need not be deployed: its program is here."""
+        """Return what the chart's exporter says of the team's delivery; its program is there though not deployed."""
         text = execute("scheduler", "scheduler", "python", "-c", METRICS)
         found: dict[str, float] = {}
         for line in text.splitlines():
