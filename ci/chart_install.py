@@ -40,6 +40,7 @@ def settings(platform: Mapping[str, Any]) -> str:
     for image in ("airflow", "postgres", "gitSync"):
         for key in ("repository", "tag"):
             words.append(f"--set-string=images.{image}.{key}={platform['images'][image][key]}")
+    words += [f"--set-string=jobImages.{name}={image}" for name, image in platform["jobImages"].items()]
     words.append(f"--set-string=git.url={platform['git']['url']}")
     ports = ",".join(str(port) for port in platform["networkPolicy"]["kubernetesApiPorts"])
     words.append(f"--set=networkPolicy.kubernetesApiPorts={{{ports}}}")
