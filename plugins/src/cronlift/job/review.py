@@ -11,12 +11,12 @@ from cronlift.job.documents import Document, Places
 from cronlift.job.fields import check_fields
 from cronlift.job.names import unknown_names
 from cronlift.job.parse import parse
-from cronlift.job.plain import read_plain
+from cronlift.job.plain import fill_images
 from cronlift.job.pod_checks import check_relations, check_values
-from cronlift.job.secret_values import check_secrets, mentions_secret, refuse_unreadable_secret
+from cronlift.job.secret_values import check_secrets, mentions_secret, unreadable_secrets
 from cronlift.job.sources import CACHED_TEMPLATES, Sources
 from cronlift.job.template import Images
-from cronlift.job.trial import GuessKind, Trial, try_rendering
+from cronlift.job.trial import GuessKind, Trial, TriedImages, try_rendering
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Review:
 
     Args:
         faults: Each makes the DAG an import error.
-        documents: Of the trial rendering; empty when that needs real values.
+        documents: Of the trial rendering, with faults too; empty when it needs real values, or is no YAML.
         places: Of the documents.
     """
 
@@ -93,22 +93,27 @@ def _review_again(
 
 
 def _review(sources: Sources, known: frozenset[tuple[str, str]] | None, values: frozenset[str] | None) -> Review:
-    images = Images(dict(known)) if known is not None else None
     if not sources.templated:
-        return _review_plain(sources, images)
+        return _review_plain(sources, Images(dict(known)) if known is not None else None)
+    images = TriedImages(dict(known), sources.entry) if known is not None else None
     faults = unknown_names(sources, values) if values is not None else []
+    documents, places = None, Places(sources.entry, has_lines=False)
     try:
-        trial = try_rendering(sources, images)
-        documents, places = _documents_of(trial, sources)
-        if documents is None:
-            refuse_unreadable_secret(sources)
-            return Review(tuple(faults))
-        told = check(documents, places)
-        faults += told + _check_strictly(sources, images, documents, places, told)
-        faults += _check_secrets(sources, images, documents, places)
+        documents, places = _documents_of(try_rendering(sources, images), sources)
     except ManifestError as error:
-        return Review((*faults, *error.faults))
-    return Review(tuple(faults), tuple(documents), places)
+        faults += error.faults
+    else:
+        faults += unreadable_secrets(sources) if documents is None else _check_all(sources, images, documents, places)
+    faults += images.faults if images is not None else []
+    return Review(tuple(faults), tuple(documents or ()), places)
+
+
+def _check_all(
+    sources: Sources, images: Images | None, documents: list[Document], places: Places
+) -> list[ManifestError]:
+    told = check(documents, places)
+    told += _check_strictly(sources, images, documents, places, told)
+    return told + _check_secrets(sources, images, documents, places)
 
 
 def _review_plain(sources: Sources, images: Images | None) -> Review:
@@ -116,10 +121,11 @@ def _review_plain(sources: Sources, images: Images | None) -> Review:
     given = sources.files[sources.entry] if sources.document is None else sources.document
     places = Places(sources.entry, has_lines=sources.document is None)
     try:
-        documents = read_plain(sources.entry, given, images)
+        documents = parse(given, places)
     except ManifestError as error:
         return Review(tuple(error.faults))
-    faults = check(documents, places)
+    unknown = fill_images(documents, images, places) if images is not None else []
+    faults = unknown + check(documents, places)
     faults += check_fields(documents, places, faults) + check_values(documents, places)
     faults += check_relations(documents, places) + check_secrets(documents, places)
     return Review(tuple(faults), tuple(documents), places)
@@ -180,8 +186,11 @@ def _check_secrets(
     if not mentioned:
         return []
     faults = check_secrets(documents, places)
-    others, other_places = _documents_of(try_rendering(sources, images, guesses="false"), sources)
+    try:
+        others, other_places = _documents_of(try_rendering(sources, images, guesses="false"), sources)
+    except ManifestError as error:
+        return [*faults, *error.faults]
     shown = sum(each.kind == "Secret" for each in documents)
     if others is None or shown < mentioned:
-        refuse_unreadable_secret(sources)
-    return faults or check_secrets(others or [], other_places)
+        return faults + unreadable_secrets(sources)
+    return faults or check_secrets(others, other_places)

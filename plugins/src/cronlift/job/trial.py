@@ -3,7 +3,7 @@
 What the result shows is certain only where no guess decides it, so this module also tells which findings to believe.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -27,7 +27,7 @@ from cronlift.job.guess import (
 from cronlift.job.limits import LimitError, Limits, bounded, time_limit
 from cronlift.job.names import CONTEXT_NAMES
 from cronlift.job.sources import Sources
-from cronlift.job.template import Images, render_leaves, template_position
+from cronlift.job.template import Images, render_leaves, rendered_position, template_position
 
 GuessKind = Literal["true", "false", "other"]
 _TRIAL_LIMITS = Limits(seconds=5.0)
@@ -66,12 +66,37 @@ class _NotImportedError(UndefinedError):
     """A name of Airflow's is used where an import does not bring it."""
 
 
+class TriedImages(Images):
+    """The deployment's images in a trial, where an unknown one is a fault beside others: a guess stands for it.
+
+    Args:
+        known: Name -> reference.
+        entry: Name of the template that is rendered.
+    """
+
+    def __init__(self, known: Mapping[str, str], entry: str) -> None:
+        super().__init__(known)
+        self._entry = entry
+        self.faults: list[ManifestError] = []
+        """One for each unknown name, at the first place that asks for it."""
+
+    def __getitem__(self, name: str) -> str:
+        try:
+            return super().__getitem__(name)
+        except ManifestError as error:
+            if all(each.what != error.what for each in self.faults):
+                where = rendered_position(self._entry)
+                self.faults.append(ManifestError(error.what, where=where, cure=error.cure))
+            return GUESS
+
+
 def try_rendering(sources: Sources, images: Images | None, *, guesses: GuessKind = "true") -> Trial | None:
     """Render with guesses.
 
     Args:
         sources: What `collect` found.
-        images: The deployment's images, or None where they are not known (a laptop); then any name passes.
+        images: The deployment's images, or None where they are not known (a laptop); then any name passes, as it does
+            with `TriedImages`.
         guesses: "true" are true, and equal to whatever they are compared with; "false" are neither; "other" are true
             and of other words.
 
