@@ -102,7 +102,7 @@ def test_json_tells_each_fault_apart(team):
     good, bad = json.loads(out)
     assert code == 1
     assert good == {"manifest": "jobs/a.yaml", "ok": True, "faults": [], "warnings": []}
-    assert (bad["manifest"], bad["ok"], len(bad["faults"])) == ("jobs/bad.yaml", False, 2)
+    assert (bad["manifest"], bad["ok"], len(bad["faults"])) == ("jobs/bad.yaml", False, 3)
     for fault in bad["faults"]:
         assert sorted(fault) == ["cure", "what", "where"]
         assert fault["where"].startswith("jobs/bad.yaml:")

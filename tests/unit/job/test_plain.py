@@ -86,7 +86,7 @@ def test_review_without_known_images_lets_them_pass():
 
 def test_review_names_faults_with_their_lines():
     faults = review(plain(PLAIN.replace("- name: main", "- nam: main")), IMAGES).faults
-    assert [str(each).partition(":")[2].partition(" ")[0] for each in faults] == ["16:"]
+    assert [str(each).partition(":")[2].partition(" ")[0] for each in faults] == ["16:", "16:"]
 
 
 def test_secret_in_clear_is_a_fault_and_the_words_in_a_command_are_not():

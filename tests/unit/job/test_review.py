@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from cronlift.errors import ManifestError
 from cronlift.job.limits import Limits
 from cronlift.job.review import check_sources, review
-from cronlift.job.sources import collect
+from cronlift.job.sources import Sources, collect
 from cronlift.job.template import Images, render
 from tests.unit.job.manifests import GOOD, checked
 
@@ -66,6 +66,31 @@ def test_fault_is_an_error_at_parse_with_line_and_cure(old, new, words, tmp_path
 def test_all_faults_are_reported_at_once(tmp_path):
     found = checked(GOOD.replace("batch/v1", "v1").replace("[sh,", "[1,").replace("- name: main", "-"), tmp_path)
     assert found.count("a.yaml:") == 3
+
+
+def test_an_unknown_image_hides_no_other_fault(tmp_path):
+    text = GOOD.replace("images.legacy", "images.lgacy").replace("batch/v1", "v1").replace("command:", "comand:")
+    found = checked(text + '        - {name: a, image: "{{ images.ruby }}"}\n', tmp_path)
+    assert "4 faults in the manifest" in found
+    assert "a.yaml:11: no job image is called 'lgacy'" in found
+    assert "a.yaml:13: no job image is called 'ruby'" in found
+    assert "a.yaml:12: spec.template.spec.containers.0.comand" in found
+    assert "a.yaml:1: apiVersion" in found
+
+
+def test_an_unknown_image_is_told_once_and_where_it_is_first_asked_for(tmp_path):
+    (tmp_path / "more.yaml").write_text("\n        - {name: a, image: '{{ images.ruby }}'}\n")
+    text = GOOD + "{% include 'more.yaml' %}" + "        - {name: b, image: \"{{ images['ruby'] }}\"}\n"
+    assert checked(text, tmp_path).startswith("more.yaml:2: no job image is called 'ruby'")
+
+
+def test_a_fault_leaves_the_documents_to_be_judged():
+    """The policy's faults are told together with the others."""
+    bad = GOOD.replace("images.legacy", "images.lgacy").replace("command:", "comand:")
+    for templated in (True, False):
+        found = review(Sources("a", {"a": bad}, templated=templated), Images({"legacy": "x:1"}), values=())
+        assert len(found.faults) == 2
+        assert [each.kind for each in found.documents] == ["Job"]
 
 
 def test_second_job_is_refused(tmp_path):

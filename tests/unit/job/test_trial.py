@@ -5,11 +5,11 @@ import pytest
 from cronlift.errors import ManifestError
 from cronlift.job.sources import Sources
 from cronlift.job.template import Images
-from cronlift.job.trial import try_rendering
+from cronlift.job.trial import GuessKind, try_rendering
 
 
-def trial(text: str, truth: bool = True, images: Images | None = None, **files: str):
-    return try_rendering(Sources("a", {"a": text, **files}), images, truth=truth)
+def trial(text: str, guesses: GuessKind = "true", images: Images | None = None, **files: str):
+    return try_rendering(Sources("a", {"a": text, **files}), images, guesses=guesses)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_guess_stands_for_any_value(text, expected):
 def test_false_guesses_take_the_other_branch():
     text = "{% if params.x %}yes{% else %}no{% endif %}{{ 'a' if ds == '1' else 'b' }}{% if not ds %}c{% endif %}"
     assert trial(text).text == "yesa"
-    assert trial(text, truth=False).text == "nobc"
+    assert trial(text, guesses="false").text == "nobc"
 
 
 def test_template_that_needs_real_values_gives_nothing():

@@ -52,7 +52,7 @@ def collect_and_check(
         faults = list(found.faults)
         if settings.has_teams() and (team := settings.read_teams().get(settings.team_name(dag_id))):
             faults += check_access(sources, team.name)
-            faults += [] if found.faults else _of_team(found, team)
+            faults += _of_team(found, team)
         if faults:
             raise ManifestError.all_of(faults)
     except ManifestError as error:
@@ -66,7 +66,10 @@ def collect_and_check(
 
 
 def _of_team(found: Review, team: settings.Team) -> list[ManifestError]:
-    """Judge a manifest without faults by its team's rules; where the policy is off, by names that are never allowed."""
+    """Judge a manifest by its team's rules; where the policy is off, by names that are never allowed.
+
+    It may have other faults: all of them are told at once.
+    """
     if team.rules is None:
         return check_ownership(found.documents, found.places, team.namespace)
     companions = [each for each in found.documents if each.kind != "Job"]

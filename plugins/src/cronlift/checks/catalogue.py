@@ -103,7 +103,8 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         "manifest",
-        "Every manifest is a Job that can be rendered, with what may stand beside it.",
+        "Every manifest is a Job that can be rendered, with what may stand beside it, and all of it fields, names and "
+        "amounts that Kubernetes takes.",
         "The task would fail at night instead of the import now.",
         "See the message; docs/job-operator.md describes manifests.",
         "kind: CronJob",

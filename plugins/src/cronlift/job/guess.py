@@ -25,6 +25,11 @@ def is_guessed_secret(value: Any) -> bool:
     return SECRET_GUESS in str(value).lower()
 
 
+def other_word(word: str) -> str:
+    """Return another word for a guess; it begins and ends otherwise, for what is cut out of it, and is a guess too."""
+    return f"x-{word}-x"
+
+
 class Guess(Undefined):
     """Any value, true and equal to everything.
 
@@ -90,6 +95,26 @@ class SecretGuess(Guess):
 
     __slots__ = ()
     _word = SECRET_GUESS
+
+
+class OtherGuess(Guess):
+    """Any value, true as a guess is, but in other words: what changes with it was made out of a guess."""
+
+    __slots__ = ()
+    _word = other_word(GUESS)
+
+    def __int__(self) -> int:  # type: ignore[override]
+        return 7
+
+    def __float__(self) -> float:  # type: ignore[override]
+        return 7.5
+
+
+class OtherSecretGuess(OtherGuess):
+    """What a connection or a variable holds, in those words."""
+
+    __slots__ = ()
+    _word = other_word(SECRET_GUESS)
 
 
 class FalseGuess(Guess):

@@ -1,6 +1,7 @@
 """What a manifest may name of the cluster: its own team's namespace, and no account that acts for Airflow."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from cronlift.errors import ManifestError
 from cronlift.job.documents import Document, Places
@@ -18,7 +19,7 @@ def check_ownership(documents: Sequence[Document], places: Places, namespace: st
     """
     faults = []
     for each in documents:
-        wanted = (each.content.get("metadata") or {}).get("namespace", namespace)
+        wanted = _mapping_at(each.content, "metadata").get("namespace", namespace)
         if wanted != namespace and GUESS not in str(wanted):
             faults.append(
                 ManifestError(
@@ -28,9 +29,7 @@ def check_ownership(documents: Sequence[Document], places: Places, namespace: st
                 )
             )
         path = ("spec", "template", "spec")
-        pod = each.content if each.kind == "Job" else {}
-        for key in path:
-            pod = pod.get(key) or {}
+        pod = _mapping_at(each.content, *path) if each.kind == "Job" else {}
         for key in ("serviceAccountName", "serviceAccount"):
             if pod.get(key) == LAUNCHER_ACCOUNT:
                 faults.append(
@@ -41,3 +40,10 @@ def check_ownership(documents: Sequence[Document], places: Places, namespace: st
                     )
                 )
     return faults
+
+
+def _mapping_at(value: Any, *path: str) -> dict[str, Any]:
+    """Return the mapping at a path; an empty one where there is none, which is a fault of its own."""
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value if isinstance(value, dict) else {}

@@ -10,6 +10,7 @@ from typing import Any
 
 from cronlift.errors import ManifestError
 from cronlift.job.documents import Document, Places
+from cronlift.job.guess import GUESS
 from cronlift.job.images import Images
 from cronlift.job.naming import ANNOTATION_TEMPLATED
 from cronlift.job.parse import parse
@@ -52,11 +53,23 @@ def read_plain(entry: str, text: Any, images: Images | None) -> list[Document]:
     """
     places = Places(entry, has_lines=isinstance(text, str))
     documents = parse(text, places)
-    if images is not None:
-        faults = [fault for each in documents for fault in _fill_images(each, images, places)]
-        if faults:
-            raise ManifestError.all_of(faults)
+    if images is not None and (faults := fill_images(documents, images, places)):
+        raise ManifestError.all_of(faults)
     return documents
+
+
+def fill_images(documents: Sequence[Document], images: Images, places: Places) -> list[ManifestError]:
+    """Put the deployment's images into documents.
+
+    Args:
+        documents: Changed in place.
+        images: The deployment's images.
+        places: For messages.
+
+    Returns:
+        A fault for each unknown image; a guess stands for it then.
+    """
+    return [fault for each in documents for fault in _fill_images(each, images, places)]
 
 
 def as_one(documents: Sequence[Document]) -> dict[str, Any]:
@@ -81,6 +94,7 @@ def _fill_images(document: Document, images: Images, places: Places) -> Iterator
             try:
                 container["image"] = images[asked[1]]
             except ManifestError as error:
+                container["image"] = GUESS
                 where = places.of(document, "spec", "template", "spec", kind, index, "image")
                 yield ManifestError(error.what, where=where, cure=error.cure)
 

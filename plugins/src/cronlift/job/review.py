@@ -8,13 +8,15 @@ from cronlift.errors import ManifestError
 from cronlift.job.advice import Advice, advise
 from cronlift.job.checks import check
 from cronlift.job.documents import Document, Places
+from cronlift.job.fields import check_fields
 from cronlift.job.names import unknown_names
 from cronlift.job.parse import parse
-from cronlift.job.plain import read_plain
-from cronlift.job.secret_values import check_secrets, mentions_secret, refuse_unreadable_secret
+from cronlift.job.plain import fill_images
+from cronlift.job.pod_checks import check_relations, check_values
+from cronlift.job.secret_values import check_secrets, mentions_secret, unreadable_secrets
 from cronlift.job.sources import CACHED_TEMPLATES, Sources
 from cronlift.job.template import Images
-from cronlift.job.trial import Trial, try_rendering
+from cronlift.job.trial import GuessKind, Trial, TriedImages, try_rendering
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Review:
 
     Args:
         faults: Each makes the DAG an import error.
-        documents: Of the trial rendering; empty when that needs real values.
+        documents: Of the trial rendering, with faults too; empty when it needs real values, or is no YAML.
         places: Of the documents.
     """
 
@@ -91,21 +93,27 @@ def _review_again(
 
 
 def _review(sources: Sources, known: frozenset[tuple[str, str]] | None, values: frozenset[str] | None) -> Review:
-    images = Images(dict(known)) if known is not None else None
     if not sources.templated:
-        return _review_plain(sources, images)
+        return _review_plain(sources, Images(dict(known)) if known is not None else None)
+    images = TriedImages(dict(known), sources.entry) if known is not None else None
     faults = unknown_names(sources, values) if values is not None else []
+    documents, places = None, Places(sources.entry, has_lines=False)
     try:
-        trial = try_rendering(sources, images)
-        documents, places = _documents_of(trial, sources)
-        if documents is None:
-            refuse_unreadable_secret(sources)
-            return Review(tuple(faults))
-        faults += check(documents, places)
-        faults += _check_secrets(sources, images, documents, places)
+        documents, places = _documents_of(try_rendering(sources, images), sources)
     except ManifestError as error:
-        return Review((*faults, *error.faults))
-    return Review(tuple(faults), tuple(documents), places)
+        faults += error.faults
+    else:
+        faults += unreadable_secrets(sources) if documents is None else _check_all(sources, images, documents, places)
+    faults += images.faults if images is not None else []
+    return Review(tuple(faults), tuple(documents or ()), places)
+
+
+def _check_all(
+    sources: Sources, images: Images | None, documents: list[Document], places: Places
+) -> list[ManifestError]:
+    told = check(documents, places)
+    told += _check_strictly(sources, images, documents, places, told)
+    return told + _check_secrets(sources, images, documents, places)
 
 
 def _review_plain(sources: Sources, images: Images | None) -> Review:
@@ -113,10 +121,13 @@ def _review_plain(sources: Sources, images: Images | None) -> Review:
     given = sources.files[sources.entry] if sources.document is None else sources.document
     places = Places(sources.entry, has_lines=sources.document is None)
     try:
-        documents = read_plain(sources.entry, given, images)
+        documents = parse(given, places)
     except ManifestError as error:
         return Review(tuple(error.faults))
-    faults = check(documents, places) or check_secrets(documents, places)
+    unknown = fill_images(documents, images, places) if images is not None else []
+    faults = unknown + check(documents, places)
+    faults += check_fields(documents, places, faults) + check_values(documents, places)
+    faults += check_relations(documents, places) + check_secrets(documents, places)
     return Review(tuple(faults), tuple(documents), places)
 
 
@@ -133,6 +144,40 @@ def _documents_of(trial: Trial | None, sources: Sources) -> tuple[list[Document]
         return None, places
 
 
+def _check_strictly(
+    sources: Sources, images: Images | None, documents: list[Document], places: Places, told: list[ManifestError]
+) -> list[ManifestError]:
+    """Check what the API server and the nodes would refuse; only this costs more than one trial, and only with faults.
+
+    A template may cut or compute a value out of a guess so that the guess is not seen in it: such a value is another
+    one with other guesses. And its conditions may show together what never is together: with false guesses it is not.
+    """
+    single = check_fields(documents, places, told) + check_values(documents, places)
+    related = check_relations(documents, places)
+    if not single and not related:
+        return []
+    others, other_places = _again(sources, images, "other")
+    same = {
+        (each.what, each.where)
+        for each in [*check_fields(others, other_places, told), *check_values(others, other_places)]
+    }
+    found = [each for each in single if (each.what, each.where) in same]
+    if related:
+        also = {each.what for each in check_relations(others, other_places)}
+        also &= {each.what for each in check_relations(*_again(sources, images, "false"))}
+        found += [each for each in related if each.what in also]
+    return found
+
+
+def _again(sources: Sources, images: Images | None, guesses: GuessKind) -> tuple[list[Document], Places]:
+    """Return the documents of another trial; none when it does not tell enough."""
+    try:
+        documents, places = _documents_of(try_rendering(sources, images, guesses=guesses), sources)
+    except ManifestError:
+        return [], Places(sources.entry, has_lines=False)
+    return documents or [], places
+
+
 def _check_secrets(
     sources: Sources, images: Images | None, documents: list[Document], places: Places
 ) -> list[ManifestError]:
@@ -141,8 +186,11 @@ def _check_secrets(
     if not mentioned:
         return []
     faults = check_secrets(documents, places)
-    others, other_places = _documents_of(try_rendering(sources, images, truth=False), sources)
+    try:
+        others, other_places = _documents_of(try_rendering(sources, images, guesses="false"), sources)
+    except ManifestError as error:
+        return [*faults, *error.faults]
     shown = sum(each.kind == "Secret" for each in documents)
     if others is None or shown < mentioned:
-        refuse_unreadable_secret(sources)
-    return faults or check_secrets(others or [], other_places)
+        return faults + unreadable_secrets(sources)
+    return faults or check_secrets(others, other_places)

@@ -41,18 +41,16 @@ def mentions_secret(sources: Sources) -> int:
     return len(list(_mentions(sources)))
 
 
-def refuse_unreadable_secret(sources: Sources) -> None:
-    """Refuse a Secret that no trial rendering shows.
-
-    Raises:
-        ManifestError: The sources hold one.
-    """
-    for where in _mentions(sources):
-        raise ManifestError(
+def unreadable_secrets(sources: Sources) -> list[ManifestError]:
+    """Return a fault for each Secret of the sources, of which no trial rendering shows all."""
+    return [
+        ManifestError(
             "the manifest holds a Secret, and its template is too intricate to prove that no value is in clear",
             where=where,
             cure="Keep Secret documents plain: no conditions around them, one {{ conn... }} or {{ var... }} a value.",
         )
+        for where in _mentions(sources)
+    ]
 
 
 def _literals(secret: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -5,8 +5,10 @@ and limits on time, size and loops. Rendering is synchronous; callers on an even
 """
 
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 from jinja2 import TemplateError, TemplateNotFound, TemplateSyntaxError, UndefinedError
@@ -18,7 +20,7 @@ from cronlift.job.limits import LimitError, Limits, bounded, time_limit
 from cronlift.job.plain import as_one, read_plain
 from cronlift.job.sources import Sources
 
-__all__ = ["Images", "render", "render_leaves", "template_position"]
+__all__ = ["Images", "render", "render_leaves", "rendered_position", "template_position"]
 
 # What Airflow leaves out of the context of a run without a logical date.
 _NEEDS_LOGICAL_DATE = re.compile(
@@ -138,3 +140,15 @@ def template_position(error: BaseException, entry: str) -> str:
             place = f"{entry if code.co_filename.startswith('<') else code.co_filename}:{trace.tb_lineno}"
         trace = trace.tb_next
     return place
+
+
+def rendered_position(entry: str) -> str:
+    """Return `name:line` of the template that is being rendered, for what it calls; the entry's name outside of one."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        # Jinja's mark in the globals of the code that it makes of a template; what it calls has others.
+        template = frame.f_globals.get("__jinja_template__")
+        if template is not None:
+            return f"{template.name or entry}:{template.get_corresponding_lineno(frame.f_lineno)}"
+        frame = frame.f_back
+    return entry

@@ -3,23 +3,42 @@
 What the result shows is certain only where no guess decides it, so this module also tells which findings to believe.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from jinja2 import StrictUndefined, TemplateError, Undefined, UndefinedError, nodes
 from jinja2.exceptions import SecurityError
 
 from cronlift.errors import ManifestError
 from cronlift.job.environment import bare_environment
-from cronlift.job.guess import GUESS, JOB_NAME_GUESS, SECRET_GUESS, FalseGuess, FalseSecretGuess, Guess, SecretGuess
+from cronlift.job.guess import (
+    GUESS,
+    JOB_NAME_GUESS,
+    SECRET_GUESS,
+    FalseGuess,
+    FalseSecretGuess,
+    Guess,
+    OtherGuess,
+    OtherSecretGuess,
+    SecretGuess,
+    other_word,
+)
 from cronlift.job.limits import LimitError, Limits, bounded, time_limit
 from cronlift.job.names import CONTEXT_NAMES
 from cronlift.job.sources import Sources
-from cronlift.job.template import Images, render_leaves, template_position
+from cronlift.job.template import Images, render_leaves, rendered_position, template_position
 
+GuessKind = Literal["true", "false", "other"]
 _TRIAL_LIMITS = Limits(seconds=5.0)
 _SECRET_NAMES = ("conn", "var")
+_GUESSES: dict[GuessKind, tuple[type[Guess], type[Guess], str]] = {
+    "true": (Guess, SecretGuess, JOB_NAME_GUESS),
+    "false": (FalseGuess, FalseSecretGuess, JOB_NAME_GUESS),
+    "other": (OtherGuess, OtherSecretGuess, other_word(JOB_NAME_GUESS)),
+}
+"""Kind of trial -> what stands for any value, for a connection or variable, and for the Job's name."""
+
 # What makes lines of the result other lines than those of the source.
 _MOVING: tuple[type[nodes.Node], ...] = (
     *(nodes.For, nodes.If, nodes.Include, nodes.Extends, nodes.Block),
@@ -47,13 +66,39 @@ class _NotImportedError(UndefinedError):
     """A name of Airflow's is used where an import does not bring it."""
 
 
-def try_rendering(sources: Sources, images: Images | None, *, truth: bool = True) -> Trial | None:
+class TriedImages(Images):
+    """The deployment's images in a trial, where an unknown one is a fault beside others: a guess stands for it.
+
+    Args:
+        known: Name -> reference.
+        entry: Name of the template that is rendered.
+    """
+
+    def __init__(self, known: Mapping[str, str], entry: str) -> None:
+        super().__init__(known)
+        self._entry = entry
+        self.faults: list[ManifestError] = []
+        """One for each unknown name, at the first place that asks for it."""
+
+    def __getitem__(self, name: str) -> str:
+        try:
+            return super().__getitem__(name)
+        except ManifestError as error:
+            if all(each.what != error.what for each in self.faults):
+                where = rendered_position(self._entry)
+                self.faults.append(ManifestError(error.what, where=where, cure=error.cure))
+            return GUESS
+
+
+def try_rendering(sources: Sources, images: Images | None, *, guesses: GuessKind = "true") -> Trial | None:
     """Render with guesses.
 
     Args:
         sources: What `collect` found.
-        images: The deployment's images, or None where they are not known (a laptop); then any name passes.
-        truth: Whether guesses are true, and equal to whatever they are compared with.
+        images: The deployment's images, or None where they are not known (a laptop); then any name passes, as it does
+            with `TriedImages`.
+        guesses: "true" are true, and equal to whatever they are compared with; "false" are neither; "other" are true
+            and of other words.
 
     Returns:
         The result, or None when the template needs real values to render at all.
@@ -62,11 +107,11 @@ def try_rendering(sources: Sources, images: Images | None, *, truth: bool = True
         ManifestError: It is certain to fail: an unknown image, a forbidden attribute, or a name of Airflow's in a
             template that is imported without its context.
     """
-    guess, secret = (Guess, SecretGuess) if truth else (FalseGuess, FalseSecretGuess)
+    guess, secret, job_name = _GUESSES[guesses]
     environment = bare_environment(sources.files)
     environment.undefined = _undefined_maker(guess)  # type: ignore[assignment]
     environment.policies["json.dumps_kwargs"] = {"sort_keys": True, "default": str}
-    environment.globals |= {"job_name": JOB_NAME_GUESS, "images": guess() if images is None else images}
+    environment.globals |= {"job_name": job_name, "images": guess() if images is None else images}
     context = {name: secret() if name in _SECRET_NAMES else guess() for name in CONTEXT_NAMES}
     try:
         with time_limit(_TRIAL_LIMITS.seconds):
