@@ -122,6 +122,9 @@ BAD: dict[str, tuple[dict[str, str], str, int]] = {
         "ruff.py", 4,
     ),
     "codeowners": ({"/.github/CODEOWNERS": OWNERS.replace("@billing", "@somebody")}, "/.github/CODEOWNERS", 6),
+    "secret-value": (
+        {"secret.py": plain("billing__secret", head='DB_PASSWORD = "swordfish"\n')}, "secret.py", 1,
+    ),
     "deliverable": ({"data": "-> /srv/no-such-data"}, "data", 0),
     "no-team": ({"/dags/nobody/daily.py": plain("nobody__daily")}, "/dags/nobody/daily.py", 0),
 }  # fmt: skip

@@ -149,6 +149,14 @@ CHECKS: tuple[Check, ...] = (
         "tree",
     ),
     Check(
+        "secret-value",
+        "No password, token or private key is written down in a file.",
+        "Git keeps it for ever, for everybody who may read the repository.",
+        "Put it into a Secret of the team's namespace and name that (docs/secrets.md), and change it where it counts: "
+        "git keeps it for ever. If it is none, or must stand there: # cronlift: allow-secret because ...",
+        'DB_PASSWORD = "..."',
+    ),
+    Check(
         "deliverable",
         "A team's folder is one that its bundle takes over: no file of more than 50 MiB, no symbolic link that leaves "
         "the folder or leads around itself, and with `--base` no mass deletion that nobody has said to be wanted.",

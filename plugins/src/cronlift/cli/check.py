@@ -20,6 +20,7 @@ from cronlift.checks.of_tree import folders_without_team, orphans
 from cronlift.cli import checked_tree
 from cronlift.cli.checked_tree import CheckedTree
 from cronlift.cli.deliverable import deliverable, leads_astray
+from cronlift.cli.secret_files import written_secrets
 from cronlift.errors import AuthoringError, CronliftError, FaultError
 from cronlift.facts.model import FileFacts
 from cronlift.policy.rules import RULES
@@ -137,6 +138,7 @@ def run(
     faults += orphans(tree.files_of(known), [each for each in files if each.team in known])
     faults += deliverable(tree, whole, change)
     faults += tree.ruff(bundles, paths)
+    faults += written_secrets(tree.root, tree.chosen(paths, change))
     return Report(sorted(set(faults)), warnings(files), names, files, time.monotonic() - started)
 
 

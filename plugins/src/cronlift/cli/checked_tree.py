@@ -156,6 +156,12 @@ class CheckedTree:
         """Return every file in the folders of some teams."""
         return [name for name in self.files if any(self.teams[team].holds(name) for team in teams)]
 
+    def chosen(self, paths: Sequence[Path], change: Change | None) -> list[str]:
+        """Return the files to look at, of any kind: all, those that differ, and of these the ones at some paths."""
+        names = self.files if change is None else [name for name in change.files if (self.root / name).is_file()]
+        asked = [path.resolve() for path in paths]
+        return [name for name in names if not asked or any((self.root / name).is_relative_to(each) for each in asked)]
+
     def facts(
         self, bundles: Sequence[Bundle], paths: Sequence[Path], progress: Callable[[int, int], None] | None = None
     ) -> list[FileFacts]:
