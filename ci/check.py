@@ -116,6 +116,7 @@ def checks(root: Path, base: str | None = None) -> list[Check]:
         Check("admission policy", (python, "-m", "ci.admission_policy", "--check")),
         Check("pins", (python, "-m", "ci.pin_check")),
         Check("foreign paths", (python, "-m", "ci.foreign_paths")),
+        Check("secrets", (python, "-m", "ci.secret_scan")),
     ]
 
 

@@ -60,6 +60,7 @@ PLANTED = [
     ("workflows", ".github/workflows/check.yaml", "ubuntu-24.04", "${{ matrix.nothing }}", '"nothing" is not defined'),
     ("workflow security", ".github/workflows/check.yaml", "make check", "echo ${{ github.head_ref }}", "template"),
     ("lock", "pyproject.toml", "requires-python", 'dependencies = ["nothing==1"]\nrequires-python', "nothing"),
+    ("secrets", "scripts/run", 'echo "$1"', "mysql -uroot -ps3cret shop", "scripts/run:2: s... looks like a password"),
 ]
 
 
@@ -85,6 +86,8 @@ def test_check_passes_the_good_repo_and_fails_the_planted_fault(
     monkeypatch.setenv(
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1"
     )  # they take seconds to import, and nothing here needs them
+    if name == "secrets":  # a step of ci, where the small repo has none
+        monkeypatch.setenv("PYTHONPATH", f"{paths.ROOT}:{paths.ROOT / 'plugins/src'}")
     if name == "lock":
         monkeypatch.setenv("UV_OFFLINE", "1")
     good_result = run_check(find(repo, name), repo)

@@ -122,9 +122,14 @@ BAD: dict[str, tuple[dict[str, str], str, int]] = {
         "ruff.py", 4,
     ),
     "codeowners": ({"/.github/CODEOWNERS": OWNERS.replace("@billing", "@somebody")}, "/.github/CODEOWNERS", 6),
+    "secret-value": (
+        {"secret.py": plain("billing__secret", head='DB_PASSWORD = "swordfish"\n')}, "secret.py", 1,
+    ),
+    "deliverable": ({"data": "-> /srv/no-such-data"}, "data", 0),
     "no-team": ({"/dags/nobody/daily.py": plain("nobody__daily")}, "/dags/nobody/daily.py", 0),
 }  # fmt: skip
-"""Check -> files that break it, below dags/billing unless they begin with a slash; the file and line that it names."""
+"""Check -> files that break it, below dags/billing unless they begin with a slash, "-> " for a link; the file and line
+that it names."""
 
 LATER = {"teams-file": "a teams.yaml that cannot be read leaves nothing else to check"}
 
@@ -137,7 +142,10 @@ def write(root: Path, files: dict[str, str]) -> None:
     for name, text in files.items():
         path = root / place_of(name)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(dedent(text))
+        if text.startswith("-> "):
+            path.symlink_to(text.removeprefix("-> "))
+        else:
+            path.write_text(dedent(text))
 
 
 def good_repo(root: Path) -> Path:
@@ -160,6 +168,14 @@ def bad_repo(root: Path) -> Path:
             del job["metadata"]
         name = f"rule_{rule.id.replace('-', '_')}"
         write(root, {f"{name}.py": with_task(name), f"jobs/{name}.yaml": yaml.safe_dump(job, sort_keys=False)})
+    return root
+
+
+def committed(root: Path) -> Path:
+    """Make a repository of a folder, with all of it on the branch main."""
+    git(root, "init", "-q", "--initial-branch=main")
+    git(root, "add", "--all")
+    git(root, "commit", "-q", "-m", "Begin")
     return root
 
 

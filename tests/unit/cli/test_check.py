@@ -14,7 +14,19 @@ from cronlift.airflow import facts_pool
 from cronlift.checks.catalogue import CHECKS
 from cronlift.cli.main import main
 from cronlift.policy.rules import RULES
-from tests.unit.cli.checked_repo import BAD, LATER, TEAMS, bad_repo, git, good_repo, place_of, plain, with_task, write
+from tests.unit.cli.checked_repo import (
+    BAD,
+    LATER,
+    TEAMS,
+    bad_repo,
+    committed,
+    git,
+    good_repo,
+    place_of,
+    plain,
+    with_task,
+    write,
+)
 
 pytestmark = pytest.mark.usefixtures("parsing_workers")
 
@@ -166,6 +178,40 @@ def test_what_the_import_writes_and_the_examples_keep_every_rule(tmp_path: Path)
     assert found["dags"] >= 20
 
 
+def test_what_the_bundle_would_refuse_is_told_in_its_words(tmp_path: Path) -> None:
+    root = good_repo(tmp_path / "repo")
+    write(root, {"around": "-> .", "helper": "-> good.py", "/dags/audit/shared": "-> ../billing"})
+    with (root / "dags/audit/dump.sql").open("wb") as file:
+        file.truncate(60 * 1024 * 1024)
+    faults = json.loads(check(root, "--json").stdout)["faults"]
+    assert {(each["file"], each["what"]) for each in faults if each["check"] == "deliverable"} == {
+        ("dags/audit/dump.sql", "dump.sql has 60 MiB, more than 50 MiB"),
+        ("dags/audit/shared", "shared is a symbolic link to ../billing, which leaves the folder"),
+        ("dags/billing/around", "around is a symbolic link to ., a folder around itself"),
+    }
+
+
+def test_a_mass_deletion_must_be_said_to_be_wanted(tmp_path: Path) -> None:
+    root = committed(good_repo(tmp_path / "repo"))
+    (root / "dags/audit/plain.py").unlink()
+    (root / "dags/audit/README.md").write_text("Nothing here for now.\n")
+    (fault,) = json.loads(check(root, "--base", "main", "--json").stdout)["faults"]
+    assert (fault["check"], fault["file"], fault["line"]) == ("deliverable", "dags/audit", 0)
+    assert fault["what"] == "1 of 1 Python files are gone from dags/audit"
+    assert "add or edit the file dags/audit/.allow-deletion" in fault["cure"]
+    (root / "dags/audit/.allow-deletion").write_text("The audit has ended.\n")
+    assert check(root, "--base", "main").exit_code == 0
+
+
+def test_a_marker_from_the_last_deletion_allows_no_other(tmp_path: Path) -> None:
+    root = good_repo(tmp_path / "repo")
+    (root / "dags/audit/.allow-deletion").write_text("The first audit has ended.\n")
+    committed(root)
+    (root / "dags/audit/plain.py").unlink()
+    assert "Python files are gone" in check(root, "--base", "main").stdout
+    assert check(root).exit_code == 0
+
+
 @pytest.fixture(scope="module")
 def fifty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a repository of 50 teams with a DAG each, committed."""
@@ -183,10 +229,7 @@ def fifty(tmp_path_factory: pytest.TempPathFactory) -> Path:
             },
         )
     CliRunner().invoke(main, ["teams", "--root", str(root)])
-    git(root, "init", "-q", "--initial-branch=main")
-    git(root, "add", "--all")
-    git(root, "commit", "-q", "-m", "Begin")
-    return root
+    return committed(root)
 
 
 def test_a_change_of_one_of_50_teams_checks_that_team_alone(fifty: Path) -> None:

@@ -33,16 +33,37 @@ def judge(new: Manifest, old: Manifest | None, known_files: int, where: str, *, 
         ContentRefusedError: With counts, and how to say that it is wanted.
     """
     had = len(dag_files(old.entries)) if old else known_files
-    left = len(dag_files(new.entries))
+    gone = collapse(had, len(dag_files(new.entries)), where, is_gits=is_gits)
+    if gone and not _is_wanted(new, old):
+        raise ContentRefusedError(". ".join(gone))
+
+
+def collapse(had: int, left: int, where: str, *, is_gits: bool) -> tuple[str, str] | None:
+    """Say what vanished, and the cure, when so many files with DAGs are gone that it must be said to be wanted.
+
+    Args:
+        had: How many there were.
+        left: How many there are.
+        where: The folder's path in the repository, for the cure.
+        is_gits: Whether git itself says so of the commit.
+
+    Returns:
+        None when they may go.
+    """
     is_small = had < (COLLAPSE_FILES if is_gits else DOUBTED_FILES)
     collapsed = left == 0 if is_small else left < had * COLLAPSE_SHARE
-    if not had or not collapsed or _is_wanted(new, old):
-        return
-    marker = MARKER if where == "." else f"{where}/{MARKER}"
-    raise ContentRefusedError(
-        f"{had - left} of {had} Python files are gone from {where}. If that is wanted, add or edit the file {marker} "
-        "(a word on why will do) and commit it; if not, revert the commit"
+    if not had or not collapsed:
+        return None
+    return (
+        f"{had - left} of {had} Python files are gone from {where}",
+        f"If that is wanted, add or edit the file {marker_of(where)} (a word on why will do) and commit it; if not, "
+        "revert the commit",
     )
+
+
+def marker_of(where: str) -> str:
+    """Return the marker's path in the repository."""
+    return MARKER if where == "." else f"{where}/{MARKER}"
 
 
 def _is_wanted(new: Manifest, old: Manifest | None) -> bool:

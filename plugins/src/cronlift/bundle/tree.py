@@ -103,6 +103,31 @@ def link_fault(path: str, target: str) -> str | None:
     return None
 
 
+def content_fault(folder: Path, path: str, max_file_bytes: int = MAX_FILE_BYTES) -> str | None:
+    """Say why one file of a folder cannot be taken over; None when it can, or is a folder.
+
+    Args:
+        folder: The bundle's folder.
+        path: The file's, below it.
+        max_file_bytes: What is larger is refused.
+
+    Raises:
+        OSError: It cannot be read.
+    """
+    return _fault(path, folder / path, (folder / path).lstat(), max_file_bytes)
+
+
+def _fault(path: str, file: Path, info: os.stat_result, max_file_bytes: int) -> str | None:
+    if stat.S_ISLNK(info.st_mode):
+        return link_fault(path, os.readlink(file))
+    if stat.S_ISREG(info.st_mode) and info.st_size > max_file_bytes:
+        mebibytes = info.st_size / MEBIBYTE
+        return f"{path} has {mebibytes:.0f} MiB, more than {max_file_bytes // MEBIBYTE} MiB"
+    if not stat.S_ISREG(info.st_mode) and not stat.S_ISDIR(info.st_mode):
+        return f"{path} is neither a file, a folder nor a symbolic link"
+    return None
+
+
 def _scan(folder: Path, prefix: str, algorithm: str, max_file_bytes: int, entries: Entries, faults: list[str]) -> None:
     with os.scandir(folder) as found:
         for each in found:
@@ -112,17 +137,11 @@ def _scan(folder: Path, prefix: str, algorithm: str, max_file_bytes: int, entrie
             info = each.stat(follow_symlinks=False)
             if stat.S_ISDIR(info.st_mode):
                 _scan(Path(each.path), f"{path}/", algorithm, max_file_bytes, entries, faults)
+            elif fault := _fault(path, Path(each.path), info, max_file_bytes):
+                faults.append(fault)
             elif stat.S_ISLNK(info.st_mode):
-                target = os.readlink(each.path)
-                if fault := link_fault(path, target):
-                    faults.append(fault)
-                content = os.fsencode(target)
+                content = os.fsencode(os.readlink(each.path))
                 entries[path] = Entry(LINK, blob_hash(content, algorithm), len(content))
-            elif not stat.S_ISREG(info.st_mode):
-                faults.append(f"{path} is neither a file, a folder nor a symbolic link")
-            elif info.st_size > max_file_bytes:
-                mebibytes = info.st_size / MEBIBYTE
-                faults.append(f"{path} has {mebibytes:.0f} MiB, more than {max_file_bytes // MEBIBYTE} MiB")
             else:
                 mode = EXECUTABLE if info.st_mode & stat.S_IXUSR else FILE
                 entries[path] = Entry(mode, _hash_file(each.path, info.st_size, algorithm), info.st_size)

@@ -149,4 +149,21 @@ CHECKS: tuple[Check, ...] = (
         "dags/reports/daily.py without a team of path dags/reports",
         "tree",
     ),
+    Check(
+        "secret-value",
+        "No password, token or private key is written down in a file.",
+        "Git keeps it for ever, for everybody who may read the repository.",
+        "Put it into a Secret of the team's namespace and name that (docs/secrets.md), and change it where it counts: "
+        "git keeps it for ever. If it is none, or must stand there: # cronlift: allow-secret because ...",
+        'DB_PASSWORD = "..."',
+    ),
+    Check(
+        "deliverable",
+        "A team's folder is one that its bundle takes over: no file of more than 50 MiB, no symbolic link that leaves "
+        "the folder or leads around itself, and with `--base` no mass deletion that nobody has said to be wanted.",
+        "Airflow would keep the last good copy, and nothing of this commit or a later one would run.",
+        "Take the file out of the folder: data belongs into a volume or an object store, shared code into the image.",
+        "dags/billing/data -> /srv/data",
+        "tree",
+    ),
 )

@@ -34,6 +34,16 @@ def changed_files(root: Path, commit: str) -> list[str]:
     return sorted({name.decode("utf-8", "surrogateescape") for name in names if name})
 
 
+def files_at(root: Path, commit: str, path: str) -> list[str]:
+    """Return the files that a commit has at a path, from the root; none where it has no such path.
+
+    Raises:
+        AuthoringError: git failed.
+    """
+    names = _git(root, "ls-tree", "-r", "--name-only", "-z", commit, "--", path).split(b"\0")
+    return [name.decode("utf-8", "surrogateescape") for name in names if name]
+
+
 def write_tree(root: Path, commit: str, paths: Sequence[str], target: Path) -> None:
     """Write what a commit has at some paths into a folder; what it does not have is left out.
 

@@ -19,6 +19,8 @@ from cronlift.checks.of_dags import Budget, check_files, warnings
 from cronlift.checks.of_tree import folders_without_team, orphans
 from cronlift.cli import checked_tree
 from cronlift.cli.checked_tree import CheckedTree
+from cronlift.cli.deliverable import deliverable, leads_astray
+from cronlift.cli.secret_files import written_secrets
 from cronlift.errors import AuthoringError, CronliftError, FaultError
 from cronlift.facts.model import FileFacts
 from cronlift.policy.rules import RULES
@@ -121,18 +123,22 @@ def run(
         CronliftError: The base is no commit, a path is in no team's folder, or the check itself cannot run.
     """
     started, progress = time.monotonic(), progress or _Progress(quiet=True)
-    scope = tree.scope(base) if base else Scope(None, {})
+    change = tree.change(base) if base else None
+    scope = change.scope if change else Scope(None, {})
     bundles = tree.bundles(scope, paths)
     names = [each.name for each in bundles]
     progress.say(f"Checking {len(bundles)} of {len(tree.teams)} teams" + _because(scope))
     faults = list(tree.own_faults()) if not paths else []
     faults += folders_without_team(tree.files, tree.teams) if tree.has_teams_file and not paths else []
-    files = tree.facts(bundles, paths, progress.files) if bundles else []
+    parsed = [each for each in bundles if not leads_astray(tree, each.name)]
+    files = tree.facts(parsed, paths, progress.files) if parsed else []
     faults += check_files(files, budget)
     whole = [name for name in names if tree.is_whole(name, paths)]
-    parsed = [each for each in files if each.team in whole]
-    faults += orphans(tree.files_of(whole), parsed)
+    known = [each.name for each in parsed if each.name in whole]
+    faults += orphans(tree.files_of(known), [each for each in files if each.team in known])
+    faults += deliverable(tree, whole, change)
     faults += tree.ruff(bundles, paths)
+    faults += written_secrets(tree.root, tree.chosen(paths, change))
     return Report(sorted(set(faults)), warnings(files), names, files, time.monotonic() - started)
 
 

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
@@ -58,6 +58,23 @@ def find(root: Path | None, paths: Sequence[Path], team: str | None) -> "Checked
 
 
 @dataclass(frozen=True)
+class Change:
+    """What differs from a base.
+
+    Attributes:
+        commit: Where this branch left the base.
+        files: The paths that differ, deleted ones too.
+        before: The teams at the base; None where they cannot be read there.
+        scope: What the change can affect.
+    """
+
+    commit: str
+    files: list[str]
+    before: dict[str, TeamEntry] | None
+    scope: Scope
+
+
+@dataclass(frozen=True)
 class CheckedTree:
     """A repository.
 
@@ -74,6 +91,11 @@ class CheckedTree:
     @cached_property
     def files(self) -> list[str]:
         """Every file, from the root: those that git knows or would take; without git, all."""
+        return [name for name in self.listed if (self.root / name).is_file()]
+
+    @cached_property
+    def listed(self) -> list[str]:
+        """The same with the symbolic links that lead to no file."""
         words = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
         try:
             done = subprocess.run(words, cwd=self.root, capture_output=True, check=True)
@@ -82,12 +104,17 @@ class CheckedTree:
             names = [
                 (Path(folder) / name).relative_to(self.root).as_posix()
                 for folder, below, found in os.walk(self.root)
-                for name in (below.__setitem__(slice(None), [x for x in below if x not in _LEFT_OUT]), found)[1]
+                for name in _entered(Path(folder), below, found)
             ]
-        return sorted(name for name in set(names) if name and (self.root / name).is_file())
+        return sorted(name for name in set(names) if name and _is_there(self.root / name))
 
-    def scope(self, base: str) -> Scope:
-        """Tell what a change from a base can affect.
+    def listed_in(self, folder: str) -> list[str]:
+        """Return those in a folder, told from the root; a dot is all of them."""
+        prefix = "" if folder == "." else f"{PurePosixPath(folder)}/"
+        return [name for name in self.listed if name.startswith(prefix)]
+
+    def change(self, base: str) -> Change:
+        """Tell what differs from a base, and what that can affect.
 
         Raises:
             CronliftError: The base is no commit.
@@ -96,7 +123,8 @@ class CheckedTree:
         with tempfile.TemporaryDirectory(prefix="cronlift-base-") as folder:
             write_tree(self.root, commit, [FILE_NAME, SCHEMA_FILE], Path(folder))
             before = _teams_at(Path(folder))
-        return affected(changed_files(self.root, commit), before, self.teams)
+        files = changed_files(self.root, commit)
+        return Change(commit, files, before, affected(files, before, self.teams))
 
     def bundles(self, scope: Scope, paths: Sequence[Path]) -> list[Bundle]:
         """Return the bundles to check: of the scope, and of teams that a path is in or above.
@@ -127,6 +155,12 @@ class CheckedTree:
     def files_of(self, teams: Sequence[str]) -> list[str]:
         """Return every file in the folders of some teams."""
         return [name for name in self.files if any(self.teams[team].holds(name) for team in teams)]
+
+    def chosen(self, paths: Sequence[Path], change: Change | None) -> list[str]:
+        """Return the files to look at, of any kind: all, those that differ, and of these the ones at some paths."""
+        names = self.files if change is None else [name for name in change.files if (self.root / name).is_file()]
+        asked = [path.resolve() for path in paths]
+        return [name for name in names if not asked or any((self.root / name).is_relative_to(each) for each in asked)]
 
     def facts(
         self, bundles: Sequence[Bundle], paths: Sequence[Path], progress: Callable[[int, int], None] | None = None
@@ -187,6 +221,16 @@ def as_fault(error: FaultError, check: str) -> Fault:
     file, line = (place["file"], int(place["line"] or 0)) if place else (FILE_NAME, 0)
     _, _, path = error.where.partition(": ")
     return Fault(file, line, check, f"{path}: {error.what}" if path else error.what, error.cure)
+
+
+def _entered(folder: Path, below: list[str], found: list[str]) -> list[str]:
+    """Return the files and links of a folder, and leave in `below` the folders that are walked next."""
+    below[:] = [name for name in below if name not in _LEFT_OUT]
+    return [*found, *(name for name in below if (folder / name).is_symlink())]
+
+
+def _is_there(path: Path) -> bool:
+    return path.is_symlink() or path.is_file()
 
 
 def _meet(folder: Path, path: Path) -> bool:

@@ -7,8 +7,11 @@ from cronlift.policy.pods import PodView, items
 from cronlift.policy.rule import Breaches, Rule
 from cronlift.policy.team import PRIVILEGED, TeamRules
 
-_NAME = re.compile(r"(?:^|_|PG|MYSQL)(?:PASSWORD|PASSWD|PWD|SECRET|TOKEN|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY)$", re.I)
-_NO_SECRETS = frozenset(("PWD", "OLDPWD"))
+ENDINGS = r"(?:PASSWORD|PASSWD|PWD|SECRET|TOKEN|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY)"
+"""How names of secrets end, in any case."""
+NO_SECRETS = frozenset(("PWD", "OLDPWD"))
+"""The shell's folders."""
+_NAME = re.compile(rf"(?:^|_|PG|MYSQL){ENDINGS}$", re.I)
 _LOGIN = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s/:@{<]+:[^\s/:@{<$]+@", re.I)
 """An URL with a password; one that the shell or Jinja fills in begins with $ or {."""
 
@@ -19,7 +22,7 @@ def _clear_text(pod: PodView, team: TeamRules) -> Breaches:
             name, value = str(variable.get("name")), variable.get("value")
             if not isinstance(value, str) or not value or is_guessed(value) or value.startswith("$("):
                 continue
-            if _NAME.search(name) and name not in _NO_SECRETS:
+            if _NAME.search(name) and name not in NO_SECRETS:
                 yield (*path, "env", index, "value"), f"environment variable {name} holds a secret in clear"
             elif _LOGIN.search(value):
                 yield (*path, "env", index, "value"), f"environment variable {name} holds an URL with its password"
