@@ -119,6 +119,14 @@ FILES = {
 
         dag = DAG("alpha__varying", schedule=None, description=str(datetime.now()))
         """,
+    "alpha/address.py": """\
+        from airflow.sdk import DAG
+
+        def make(): ...
+
+        dag = DAG("alpha__address", schedule=None, description=f"Made by {make}")
+        quoted = DAG("alpha__quoted", schedule=None, description="<function make at 0x7f0000000000>")
+        """,
     "alpha/exits.py": "from airflow.sdk import DAG\nimport os\nos._exit(7)\n",
     "alpha/quits.py": "from airflow.sdk import DAG\nimport sys\nsys.exit(3)\n",
     "alpha/no_dag.py": "WORDS = 'nothing of it here'\n",
@@ -220,6 +228,7 @@ def test_modules_of_one_name_in_two_teams_do_not_meet(facts: dict[str, FileFacts
         ("network.py", "network", 5, "127.0.0.1"),
         ("other_team.py", "dag-id", 3, "'alpha__mine'"),
         ("varying.py", "varying", 4, "another value at each parse"),
+        ("address.py", "varying", 5, "DAG alpha__address holds the address of an object"),
         ("exits.py", "import", None, "exit code 7"),
         ("quits.py", "import", 3, "SystemExit: 3"),
     ],

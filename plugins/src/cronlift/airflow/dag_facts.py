@@ -1,9 +1,11 @@
 """Import one DAG file as the DAG processor does, and tell all about it: in a process of its own, which then ends."""
 
+import json
 import logging
 import re
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,6 +36,7 @@ spec: {template: {spec: {containers: [{name: run, image: "x:1", args: ["{{ ds }}
 """
 _FRAME = re.compile(r'^\s*File "(?P<file>.+?)", line (?P<line>\d+)', re.MULTILINE)
 _PLACE = re.compile(r"^(?P<file>[^:\s]+)(?::(?P<line>\d+))?(?:: .*)?$")
+_ADDRESS = re.compile(r" at 0x[0-9a-f]{6,}")
 _TASK_PLACE = re.compile(r"^(?P<file>/[^:\n]+):(?P<line>\d+): (?P<rest>.+)$", re.DOTALL)
 
 
@@ -148,6 +151,11 @@ class _Place:
         file = request.file or self._file
         return Finding(from_root(file, self._root), request.line, request.what, request.cure, request.kind)
 
+    def of_address(self, dag_id: str, line: int | None, address: str) -> Finding:
+        """Return the finding of an object's address in a DAG."""
+        what = f"DAG {dag_id} holds the address of an object ({address.strip()}), which is another at each parse"
+        return self.here(what, line=line, cure="Write what you mean, such as the function's __name__.", kind="varying")
+
     def of_traceback(self, text: str) -> Finding:
         """Return the finding of a traceback: the innermost line of the bundle, and the error's last words."""
         frames = [(Path(each["file"]), int(each["line"])) for each in _FRAME.finditer(text)]
@@ -227,6 +235,10 @@ def _facts_of_dag(
     findings: list[Finding],
 ) -> DagFacts:
     serialized = LazyDeserializedDAG(data=DagSerialization.to_dict(dag))
+    if found := _addresses(json.dumps(serialized.data, default=str)):
+        with suppress(OSError):  # a zip file's
+            found -= _addresses(Path(dag.fileloc).read_text(errors="replace"))
+        findings += [place.of_address(dag.dag_id, made.line, each) for each in sorted(found)[:1]]
     timetable = _core_timetable(dag)
     try:
         next_runs = _next_runs(timetable, dag, span)
@@ -257,6 +269,11 @@ def _facts_of_dag(
             facts_of_task(each, root, span.at) for each in sorted(dag.tasks, key=lambda task: str(task.task_id))
         ),
     )
+
+
+def _addresses(text: str) -> set[str]:
+    """Return the addresses of objects in a text: what `str` says of a function ends with one."""
+    return set(_ADDRESS.findall(text))
 
 
 def _core_timetable(dag: Any) -> "Timetable":
