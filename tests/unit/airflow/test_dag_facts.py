@@ -100,6 +100,16 @@ FILES = {
             pass
         dag = DAG("alpha__network", schedule=None, catchup=False)
         """,
+    "alpha/database.py": """\
+        from airflow.sdk import DAG
+        from airflow.utils.session import provide_session
+
+        @provide_session
+        def names(session=None):
+            return session.connection()
+
+        names()
+        """,
     "alpha/other_team.py": """\
         from airflow.sdk import DAG
 
@@ -226,6 +236,7 @@ def test_modules_of_one_name_in_two_teams_do_not_meet(facts: dict[str, FileFacts
         ("variable.py", "variable", 3, "asks for variable 'host'"),
         ("connection.py", "connection", 3, "asks for connection 'db'"),
         ("network.py", "network", 5, "127.0.0.1"),
+        ("database.py", "database", 8, "uses Airflow's database"),
         ("other_team.py", "dag-id", 3, "'alpha__mine'"),
         ("varying.py", "varying", 4, "another value at each parse"),
         ("address.py", "varying", 5, "DAG alpha__address holds the address of an object"),

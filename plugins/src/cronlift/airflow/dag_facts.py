@@ -18,6 +18,7 @@ from airflow.serialization.serialized_objects import DagSerialization, LazyDeser
 from airflow.timetables.base import TimeRestriction
 from airflow.utils.dag_version_inflation_checker import check_dag_file_stability
 
+from cronlift.airflow.import_errors import Source, explain
 from cronlift.airflow.task_facts import facts_of_task, folders_of, from_root
 from cronlift.airflow.witness import Construction, ForbiddenWhileImportingError, Witness
 from cronlift.errors import ManifestError, TeamError
@@ -166,9 +167,11 @@ class _Place:
         rest = lines[last + 1 :]
         while len(rest) > 1 and rest[0].startswith("    "):
             del rest[0]
-        message = "\n".join(rest)
-        kind = "timeout" if "AirflowTaskTimeout" in message else "import"
-        return Finding(from_root(file, self._root), line, _short_type(message), kind=kind)
+        message = _short_type("\n".join(rest))
+        if "AirflowTaskTimeout" in message:
+            return Finding(from_root(file, self._root), line, message, kind="timeout")
+        said = explain(message, _source(file, line))
+        return Finding(from_root(file, self._root), said.line or line, said.what, said.cure, said.kind)
 
     def of_fault(self, fault: ManifestError, dag: Any, line: int | None) -> Finding:
         """Return the finding of a fault of a manifest, in the manifest where it is told."""
@@ -180,6 +183,13 @@ class _Place:
                 place = from_root(file, self._root), int(found["line"]) if found["line"] else None
                 return Finding(*place, _with_field(fault), fault.cure, kind, rule)
         return self.here(fault.what, line=line, cure=fault.cure, kind=kind, rule=rule)
+
+
+def _source(file: Path, line: int | None) -> Source:
+    try:
+        return Source(file.read_text(encoding="utf-8", errors="replace"), line)
+    except OSError:  # a zip file's
+        return Source("", line)
 
 
 def _with_field(fault: ManifestError) -> str:
@@ -337,6 +347,13 @@ def list_files(folder: Path) -> list[Path]:
 
     found = get_importer_registry().list_dag_files(str(folder), safe_mode=True)
     return sorted(Path(each) for each in found)
+
+
+def block_database() -> None:
+    """Keep code in DAG files from Airflow's database, as the DAG processor's children do."""
+    from airflow.sdk.execution_time.supervisor import block_orm_access
+
+    block_orm_access()  # type: ignore[no-untyped-call]
 
 
 def warm_up() -> None:

@@ -307,7 +307,7 @@ def _environment(home: Path) -> dict[str, str]:
         "AIRFLOW__CORE__DAGS_FOLDER": "/dags",
         "AIRFLOW__CORE__DAGBAG_IMPORT_ERROR_TRACEBACK_DEPTH": "200",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
-        # The DAG processor's children say so of themselves: code in DAG files gets no database.
+        # The DAG processor's children say so of themselves; with `block_database`, DAG files get no database.
         "_AIRFLOW_PROCESS_CONTEXT": "client",
         settings.DEPLOYMENT_VARIABLE: "checks/checks",
     }

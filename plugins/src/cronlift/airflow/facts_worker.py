@@ -36,6 +36,7 @@ def main(sockets: Sequence[int]) -> None:
         from cronlift.airflow import dag_facts
 
         dag_facts.warm_up()
+    dag_facts.block_database()
     sys.dont_write_bytecode = True  # from here on it would be beside the DAG files
     gc.freeze()
     gc.enable()
