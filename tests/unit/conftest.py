@@ -14,13 +14,13 @@ def parsing_workers() -> Iterator[None]:
     """Let every call of `load_facts` ask the same processes; they fork for each file, so none sees another's."""
     started = facts_pool.started_workers
     with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
-        kept: dict[int, list[Any]] = {}
+        kept: dict[tuple[int, int], list[Any]] = {}
 
         @contextmanager
-        def workers(count: int) -> Iterator[list[Any]]:
-            if count not in kept:
-                kept[count] = stack.enter_context(started(count))
-            yield kept[count]
+        def workers(count: int, seed: int = 1) -> Iterator[list[Any]]:
+            if (count, seed) not in kept:
+                kept[count, seed] = stack.enter_context(started(count, seed))
+            yield kept[count, seed]
 
         patch.setattr(facts_pool, "started_workers", workers)
         yield

@@ -100,6 +100,16 @@ FILES = {
             pass
         dag = DAG("alpha__network", schedule=None, catchup=False)
         """,
+    "alpha/database.py": """\
+        from airflow.sdk import DAG
+        from airflow.utils.session import provide_session
+
+        @provide_session
+        def names(session=None):
+            return session.connection()
+
+        names()
+        """,
     "alpha/other_team.py": """\
         from airflow.sdk import DAG
 
@@ -118,6 +128,14 @@ FILES = {
         from airflow.sdk import DAG
 
         dag = DAG("alpha__varying", schedule=None, description=str(datetime.now()))
+        """,
+    "alpha/address.py": """\
+        from airflow.sdk import DAG
+
+        def make(): ...
+
+        dag = DAG("alpha__address", schedule=None, description=f"Made by {make}")
+        quoted = DAG("alpha__quoted", schedule=None, description="<function make at 0x7f0000000000>")
         """,
     "alpha/exits.py": "from airflow.sdk import DAG\nimport os\nos._exit(7)\n",
     "alpha/quits.py": "from airflow.sdk import DAG\nimport sys\nsys.exit(3)\n",
@@ -218,8 +236,10 @@ def test_modules_of_one_name_in_two_teams_do_not_meet(facts: dict[str, FileFacts
         ("variable.py", "variable", 3, "asks for variable 'host'"),
         ("connection.py", "connection", 3, "asks for connection 'db'"),
         ("network.py", "network", 5, "127.0.0.1"),
+        ("database.py", "database", 8, "uses Airflow's database"),
         ("other_team.py", "dag-id", 3, "'alpha__mine'"),
         ("varying.py", "varying", 4, "another value at each parse"),
+        ("address.py", "varying", 5, "DAG alpha__address holds the address of an object"),
         ("exits.py", "import", None, "exit code 7"),
         ("quits.py", "import", 3, "SystemExit: 3"),
     ],

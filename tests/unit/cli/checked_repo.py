@@ -84,6 +84,11 @@ BAD: dict[str, tuple[dict[str, str], str, int]] = {
         {"network.py": 'import socket\nfrom airflow.sdk import DAG\n\nsocket.create_connection(("127.0.0.1", 9))\n'},
         "network.py", 4,
     ),
+    "database": (
+        {"database.py": "from airflow.sdk import DAG\nfrom airflow.utils.session import create_session\n\n"
+                        "with create_session() as session:\n    session.connection()\n"},
+        "database.py", 4,
+    ),
     "varying": (
         {"varying.py": plain("billing__varying", description="repr({'a', 'b', 'c', 'd', 'e', 'f', 'g'})")},
         "varying.py", 4,

@@ -101,6 +101,29 @@ def test_a_fault_is_told_with_place_cure_and_check(good: Path, tmp_path: Path) -
     assert "✗ 1 fault: 1 DAGs in 1 files" in done.stderr
 
 
+def test_only_files_that_may_vary_are_parsed_by_a_second_airflow(
+    good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds: list[int] = []
+    start = facts_pool.started_workers
+
+    def started(count: int, seed: int = 1) -> Any:
+        seeds.append(seed)
+        return start(count, seed)
+
+    monkeypatch.setattr(facts_pool, "started_workers", started)
+    assert check(good).exit_code == 0
+    assert seeds == [1]
+    root = good_repo(tmp_path / "repo")
+    write(root, {
+        "names.py": "NAMES = {'a', 'b', 'c', 'd', 'e', 'f', 'g'}\n",
+        "order.py": plain("billing__order", head="from names import NAMES\n", description="' '.join(NAMES)"),
+    })  # fmt: skip
+    (fault,) = json.loads(check(root, "--json").stdout)["faults"]
+    assert (fault["check"], fault["file"], fault["line"]) == ("varying", "dags/billing/order.py", 5)
+    assert seeds == [1, 1, 2]
+
+
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [

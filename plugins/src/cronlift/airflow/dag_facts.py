@@ -1,9 +1,11 @@
 """Import one DAG file as the DAG processor does, and tell all about it: in a process of its own, which then ends."""
 
+import json
 import logging
 import re
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +18,7 @@ from airflow.serialization.serialized_objects import DagSerialization, LazyDeser
 from airflow.timetables.base import TimeRestriction
 from airflow.utils.dag_version_inflation_checker import check_dag_file_stability
 
+from cronlift.airflow.import_errors import Source, explain
 from cronlift.airflow.task_facts import facts_of_task, folders_of, from_root
 from cronlift.airflow.witness import Construction, ForbiddenWhileImportingError, Witness
 from cronlift.errors import ManifestError, TeamError
@@ -34,6 +37,7 @@ spec: {template: {spec: {containers: [{name: run, image: "x:1", args: ["{{ ds }}
 """
 _FRAME = re.compile(r'^\s*File "(?P<file>.+?)", line (?P<line>\d+)', re.MULTILINE)
 _PLACE = re.compile(r"^(?P<file>[^:\s]+)(?::(?P<line>\d+))?(?:: .*)?$")
+_ADDRESS = re.compile(r" at 0x[0-9a-f]{6,}")
 _TASK_PLACE = re.compile(r"^(?P<file>/[^:\n]+):(?P<line>\d+): (?P<rest>.+)$", re.DOTALL)
 
 
@@ -148,6 +152,11 @@ class _Place:
         file = request.file or self._file
         return Finding(from_root(file, self._root), request.line, request.what, request.cure, request.kind)
 
+    def of_address(self, dag_id: str, line: int | None, address: str) -> Finding:
+        """Return the finding of an object's address in a DAG."""
+        what = f"DAG {dag_id} holds the address of an object ({address.strip()}), which is another at each parse"
+        return self.here(what, line=line, cure="Write what you mean, such as the function's __name__.", kind="varying")
+
     def of_traceback(self, text: str) -> Finding:
         """Return the finding of a traceback: the innermost line of the bundle, and the error's last words."""
         frames = [(Path(each["file"]), int(each["line"])) for each in _FRAME.finditer(text)]
@@ -158,9 +167,11 @@ class _Place:
         rest = lines[last + 1 :]
         while len(rest) > 1 and rest[0].startswith("    "):
             del rest[0]
-        message = "\n".join(rest)
-        kind = "timeout" if "AirflowTaskTimeout" in message else "import"
-        return Finding(from_root(file, self._root), line, _short_type(message), kind=kind)
+        message = _short_type("\n".join(rest))
+        if "AirflowTaskTimeout" in message:
+            return Finding(from_root(file, self._root), line, message, kind="timeout")
+        said = explain(message, _source(file, line))
+        return Finding(from_root(file, self._root), said.line or line, said.what, said.cure, said.kind)
 
     def of_fault(self, fault: ManifestError, dag: Any, line: int | None) -> Finding:
         """Return the finding of a fault of a manifest, in the manifest where it is told."""
@@ -172,6 +183,13 @@ class _Place:
                 place = from_root(file, self._root), int(found["line"]) if found["line"] else None
                 return Finding(*place, _with_field(fault), fault.cure, kind, rule)
         return self.here(fault.what, line=line, cure=fault.cure, kind=kind, rule=rule)
+
+
+def _source(file: Path, line: int | None) -> Source:
+    try:
+        return Source(file.read_text(encoding="utf-8", errors="replace"), line)
+    except OSError:  # a zip file's
+        return Source("", line)
 
 
 def _with_field(fault: ManifestError) -> str:
@@ -227,6 +245,10 @@ def _facts_of_dag(
     findings: list[Finding],
 ) -> DagFacts:
     serialized = LazyDeserializedDAG(data=DagSerialization.to_dict(dag))
+    if found := _addresses(json.dumps(serialized.data, default=str)):
+        with suppress(OSError):  # a zip file's
+            found -= _addresses(Path(dag.fileloc).read_text(errors="replace"))
+        findings += [place.of_address(dag.dag_id, made.line, each) for each in sorted(found)[:1]]
     timetable = _core_timetable(dag)
     try:
         next_runs = _next_runs(timetable, dag, span)
@@ -257,6 +279,11 @@ def _facts_of_dag(
             facts_of_task(each, root, span.at) for each in sorted(dag.tasks, key=lambda task: str(task.task_id))
         ),
     )
+
+
+def _addresses(text: str) -> set[str]:
+    """Return the addresses of objects in a text: what `str` says of a function ends with one."""
+    return set(_ADDRESS.findall(text))
 
 
 def _core_timetable(dag: Any) -> "Timetable":
@@ -320,6 +347,13 @@ def list_files(folder: Path) -> list[Path]:
 
     found = get_importer_registry().list_dag_files(str(folder), safe_mode=True)
     return sorted(Path(each) for each in found)
+
+
+def block_database() -> None:
+    """Keep code in DAG files from Airflow's database, as the DAG processor's children do."""
+    from airflow.sdk.execution_time.supervisor import block_orm_access
+
+    block_orm_access()  # type: ignore[no-untyped-call]
 
 
 def warm_up() -> None:

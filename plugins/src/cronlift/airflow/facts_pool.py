@@ -1,14 +1,15 @@
-"""Parse the DAG files of team folders in two processes, whatever their number; nothing of Airflow is imported here."""
+"""Parse the DAG files of team folders in two processes at once; nothing of Airflow is imported here."""
 
 import json
 import os
 import queue
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,9 +18,12 @@ from typing import Any, TypeVar
 from cronlift.airflow import settings
 from cronlift.errors import CronliftError
 from cronlift.facts.model import FileFacts, Finding
+from cronlift.facts.sameness import same_in_every_process
 
 WORKERS = 2
-"""Each costs an import of Airflow, some seconds; CI's machines and laptops have at least two cores."""
+"""CI's machines and laptops have at least two cores. One import of Airflow, some seconds, is for both."""
+
+_SEED, _OTHER_SEED = 1, 2
 
 IMPORT_TIMEOUT_SECONDS = 30.0
 """Airflow's own default of [core] dagbag_import_timeout."""
@@ -78,8 +82,8 @@ def load_facts(
         files: Only these of the bundles' DAG files, absolute; None for all.
         progress: Called with the numbers of files done and of all.
         workers: How many processes.
-        twice: Whether every file is parsed again by another process, to find DAGs that come out as others: those that
-            differ get a finding of kind "varying". Takes two workers.
+        twice: Whether DAGs that come out as others in another process get a finding of kind "varying". Files that may
+            do so (see `cronlift.facts.sameness`) are parsed again, by processes with hashes of another seed.
 
     Returns:
         What was found in each file, in the order of their paths.
@@ -89,41 +93,90 @@ def load_facts(
     """
     root, at = root.resolve(), at or datetime.now(UTC)
     deployment = _deployment(bundles, images)
-    with started_workers(workers) as processes:
-        jobs = [
-            Job(each, Path(file))
-            for each in bundles
-            for file in processes[0].ask({"folder": str(each.folder), "file": None, **deployment})["value"]
-        ]
-        if files is not None:
-            wanted = {each.resolve() for each in files}
-            jobs = [each for each in jobs if each.file.resolve() in wanted]
-        shared: queue.SimpleQueue[Job] = _queue(jobs)
-        done = _share(processes, [shared] * workers, _asker(root, at, runs, hours, deployment), progress, len(jobs))
-        again = twice and workers > 1
-        found = _compare_again(processes, done, deployment) if again else [facts for _, _, facts in done]
+    with ExitStack() as stack:
+        processes = stack.enter_context(started_workers(workers))
+        doubtful = _doubtful(bundles, files) if twice else frozenset()
+        others = stack.enter_context(started_workers(workers, _OTHER_SEED)) if doubtful else []
+        jobs = _jobs(processes[0], bundles, files, deployment)
+        done = _share(processes, jobs, _asker(root, at, runs, hours, deployment), progress, len(jobs))
+        fit = [job for job, facts in done if job.file in doubtful and facts.dags]
+        again = {job.file: hashes for job, hashes in _share(others, fit, _hash_asker(deployment), None, len(fit))}
+        found = [_with_varying(facts, again.get(job.file, {})) for job, facts in done]
     return sorted(found, key=lambda facts: facts.path)
 
 
 @contextmanager
-def started_workers(count: int) -> "Iterator[list[_Worker]]":
-    """Start processes for a block, in an Airflow home that nothing of this machine's Airflow gets into."""
-    processes: list[_Worker] = []
+def started_workers(count: int, seed: int = _SEED) -> "Iterator[list[Worker]]":
+    """Start processes for a block, in an Airflow home that nothing of this machine's Airflow gets into.
+
+    Args:
+        count: How many; they are forks of one that has imported Airflow.
+        seed: Of their hashes: what a set's order decides differs between seeds, as it does between restarts.
+    """
     with tempfile.TemporaryDirectory(prefix="cronlift-parse-") as folder:
+        errors = Path(folder) / "stderr.txt"
+        pairs = [socket.socketpair() for _ in range(count)]
+        with errors.open("ab") as sink:
+            process = subprocess.Popen(
+                # -P: of the repository only the bundle's folder is on sys.path, as in the DAG processor.
+                [sys.executable, "-P", "-m", "cronlift.airflow.facts_worker", *(str(it.fileno()) for _, it in pairs)],
+                stdin=subprocess.DEVNULL,
+                stdout=sink,
+                stderr=sink,
+                env={**_environment(Path(folder)), "PYTHONHASHSEED": str(seed)},
+                pass_fds=[theirs.fileno() for _, theirs in pairs],
+            )
+        for _, theirs in pairs:
+            theirs.close()
+        workers = [Worker(ours, process, errors) for ours, _ in pairs]
         try:
-            environment = _environment(Path(folder))
-            for seed in range(1, count + 1):
-                processes.append(_Worker(environment, Path(folder) / "stderr.txt", seed))
-            yield processes
+            yield workers
         finally:
-            for each in processes:
+            for each in workers:
                 each.close()
+            _end(process)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    try:
+        process.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _doubtful(bundles: Sequence[Bundle], files: Collection[Path] | None) -> frozenset[Path]:
+    """Return the files that may make other DAGs in another process; only of some, or of all where they are None."""
+    wanted = None if files is None else {each.resolve() for each in files}
+    found: set[Path] = set()
+    for bundle in bundles:
+        # Airflow parses zip files too, into which we do not look.
+        paths = [each for each in bundle.folder.rglob("*") if each.suffix in (".py", ".zip") and each.is_file()]
+        texts = {each: each.read_text(encoding="utf-8", errors="replace") for each in paths if each.suffix == ".py"}
+        same = same_in_every_process({each.relative_to(bundle.folder).as_posix(): text for each, text in texts.items()})
+        found |= {
+            each
+            for each in paths
+            if each.relative_to(bundle.folder).as_posix() not in same
+            and (wanted is None or each.resolve() in wanted)
+            and "airflow" in texts.get(each, "airflow").lower()  # as Airflow decides what to parse at all
+        }
+    return frozenset(found)
+
+
+def _jobs(
+    worker: "Worker", bundles: Sequence[Bundle], files: Collection[Path] | None, deployment: Mapping[str, Any]
+) -> list[Job]:
+    found = worker.ask({"folders": [str(each.folder) for each in bundles], **deployment})["value"]
+    jobs = [Job(each, Path(file)) for each in bundles for file in found[str(each.folder)]]
+    wanted = None if files is None else {each.resolve() for each in files}
+    return jobs if wanted is None else [each for each in jobs if each.file.resolve() in wanted]
 
 
 def _asker(
     root: Path, at: datetime, runs: int, hours: float, deployment: Mapping[str, Any]
-) -> Callable[["_Worker", Job], FileFacts]:
-    def ask(worker: _Worker, job: Job) -> FileFacts:
+) -> Callable[["Worker", Job], FileFacts]:
+    def ask(worker: Worker, job: Job) -> FileFacts:
         answer = worker.ask(
             {
                 **deployment,
@@ -139,20 +192,13 @@ def _asker(
     return ask
 
 
-def _compare_again(
-    workers: Sequence["_Worker"], done: Sequence[tuple[int, Job, FileFacts]], deployment: Mapping[str, Any]
-) -> list[FileFacts]:
-    """Parse every file by another worker than before, and add a finding for each DAG that came out as another."""
-
-    def ask(worker: _Worker, job: Job) -> dict[str, str]:
+def _hash_asker(deployment: Mapping[str, Any]) -> Callable[["Worker", Job], dict[str, str]]:
+    def ask(worker: Worker, job: Job) -> dict[str, str]:
         words = {"file": str(job.file), "team": job.bundle.name, "folder": str(job.bundle.folder), "hashes": True}
         hashes: dict[str, str] = worker.ask({**words, **deployment}).get("value", {})
         return hashes
 
-    fit = [(worker, job) for worker, job, facts in done if facts.dags]
-    queues = [_queue([job for worker, job in fit if worker != number]) for number in range(len(workers))]
-    again = {job.file: hashes for _, job, hashes in _share(workers, queues, ask, None, len(fit))}
-    return [_with_varying(facts, again.get(job.file, {})) for _, job, facts in done]
+    return ask
 
 
 def _with_varying(facts: FileFacts, hashes: Mapping[str, str]) -> FileFacts:
@@ -171,38 +217,34 @@ def _with_varying(facts: FileFacts, hashes: Mapping[str, str]) -> FileFacts:
     return replace(facts, findings=(*facts.findings, *new)) if new else facts
 
 
-def _queue(jobs: Sequence[Job]) -> "queue.SimpleQueue[Job]":
+def _share(
+    workers: Sequence["Worker"],
+    jobs: Sequence[Job],
+    ask: Callable[["Worker", Job], Answer],
+    progress: Callable[[int, int], None] | None,
+    total: int,
+) -> list[tuple[Job, Answer]]:
+    """Let every worker take the next job when it is done with one."""
     pending: queue.SimpleQueue[Job] = queue.SimpleQueue()
     for job in jobs:
         pending.put(job)
-    return pending
-
-
-def _share(
-    workers: Sequence["_Worker"],
-    queues: Sequence["queue.SimpleQueue[Job]"],
-    ask: Callable[["_Worker", Job], Answer],
-    progress: Callable[[int, int], None] | None,
-    total: int,
-) -> list[tuple[int, Job, Answer]]:
-    """Let every worker take the next job of its queue when it is done with one."""
-    found: list[tuple[int, Job, Answer]] = []
+    found: list[tuple[Job, Answer]] = []
     failures: list[CronliftError] = []
 
-    def work(number: int) -> None:
+    def work(worker: Worker) -> None:
         while not failures:
             try:
-                job = queues[number].get_nowait()
+                job = pending.get_nowait()
             except queue.Empty:
                 return
             try:
-                found.append((number, job, ask(workers[number], job)))
+                found.append((job, ask(worker, job)))
             except CronliftError as error:
                 failures.append(error)
             if progress is not None:
                 progress(len(found), total)
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(len(workers))]
+    threads = [threading.Thread(target=work, args=(each,)) for each in workers]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -212,28 +254,18 @@ def _share(
     return found
 
 
-class _Worker:
-    """One process; see `facts_worker`.
+class Worker:
+    """One process, which answers one request at a time; see `facts_worker`.
 
     Args:
-        environment: Its environment.
+        connection: Where it listens.
+        process: Of which it is a fork, or which it is.
         errors: File that gets its standard error.
-        seed: Of its hashes: what a set's order decides then differs between workers, as it does between restarts.
     """
 
-    def __init__(self, environment: Mapping[str, str], errors: Path, seed: int) -> None:
-        self._errors = errors
-        with errors.open("ab") as sink:
-            self._process = subprocess.Popen(
-                # -P: of the repository only the bundle's folder is on sys.path, as in the DAG processor.
-                [sys.executable, "-P", "-m", "cronlift.airflow.facts_worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=sink,
-                env={**environment, "PYTHONHASHSEED": str(seed)},
-                text=True,
-                encoding="utf-8",
-            )
+    def __init__(self, connection: socket.socket, process: "subprocess.Popen[bytes]", errors: Path) -> None:
+        self._connection, self._process, self._errors = connection, process, errors
+        self._file = connection.makefile("rw", encoding="utf-8")
 
     def ask(self, request: Mapping[str, Any]) -> dict[str, Any]:
         """Send a request and wait for its answer.
@@ -241,35 +273,26 @@ class _Worker:
         Raises:
             CronliftError: The process has ended.
         """
-        process = self._process
-        if process.stdin is None or process.stdout is None:
-            raise CronliftError("A process that parses DAG files has no pipes.")
         try:
-            process.stdin.write(json.dumps(dict(request)) + "\n")
-            process.stdin.flush()
-            line = process.stdout.readline()
+            self._file.write(json.dumps(dict(request)) + "\n")
+            self._file.flush()
+            line = self._file.readline()
         except OSError:
             line = ""
         if not line:
             words = "\n".join(self._errors.read_text(errors="replace").splitlines()[-20:])
             raise CronliftError(
-                f"A process that parses DAG files ended with exit code {process.wait()}:\n{words}\n"
+                f"A process that parses DAG files ended with exit code {self._process.wait()}:\n{words}\n"
                 "Install the package with its dependencies (make .venv), and try again."
             )
         answer: dict[str, Any] = json.loads(line)
         return answer
 
     def close(self) -> None:
-        """End the process."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
-        try:
-            self._process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        """Let the process end."""
+        with suppress(OSError):
+            self._file.close()
+        self._connection.close()
 
 
 def _environment(home: Path) -> dict[str, str]:
@@ -284,7 +307,7 @@ def _environment(home: Path) -> dict[str, str]:
         "AIRFLOW__CORE__DAGS_FOLDER": "/dags",
         "AIRFLOW__CORE__DAGBAG_IMPORT_ERROR_TRACEBACK_DEPTH": "200",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR",
-        # The DAG processor's children say so of themselves: code in DAG files gets no database.
+        # The DAG processor's children say so of themselves; with `block_database`, DAG files get no database.
         "_AIRFLOW_PROCESS_CONTEXT": "client",
         settings.DEPLOYMENT_VARIABLE: "checks/checks",
     }

@@ -1,8 +1,8 @@
-"""A process that parses DAG files for `cronlift.airflow.facts_pool`: python -m cronlift.airflow.facts_worker.
+"""Processes that parse DAG files for `cronlift.airflow.facts_pool`: python -m cronlift.airflow.facts_worker 3 4.
 
-It imports Airflow once and forks for each file, as the DAG processor does, so no file sees what another has imported,
-and one that crashes or hangs is only itself at fault. A line of JSON on standard input is a request, a line on standard
-output its answer; whatever DAG files print goes to standard error.
+One imports Airflow, and forks into as many as there are arguments, each the number of a socket: a line of JSON from it
+is a request, a line back its answer. They fork for each file, as the DAG processor does, so no file sees what another
+has imported, and one that crashes or hangs is only itself at fault. Whatever DAG files print goes to standard error.
 """
 
 import gc
@@ -12,40 +12,64 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from cronlift import uri_grammar
+
 FILE_PATIENCE_SECONDS = 60.0
 """Airflow itself gives up after 30 s, [core] dagbag_import_timeout, by a signal that compiled code does not look at."""
 
 
-def main() -> None:
-    """Answer requests until standard input ends."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    from cronlift.airflow import dag_facts
+def main(sockets: Sequence[int]) -> None:
+    """Answer the requests of every socket until it ends.
 
-    dag_facts.warm_up()
+    Args:
+        sockets: Their file descriptors.
+    """
+    os.dup2(2, 1)
+    gc.disable()  # what an import makes stays, so looking through it again and again finds nothing
+    with uri_grammar.put_off():
+        from cronlift.airflow import dag_facts
+
+        dag_facts.warm_up()
+    dag_facts.block_database()
     sys.dont_write_bytecode = True  # from here on it would be beside the DAG files
-    gc.collect()
     gc.freeze()
-    for line in sys.stdin:
-        request = json.loads(line)
-        answer = in_child(lambda request=request: _answer(request))  # type: ignore[misc]
-        answers.write(json.dumps(answer) + "\n")
-        answers.flush()
+    gc.enable()
+    for number in sockets[1:]:
+        if os.fork() == 0:
+            _serve(number, sockets)
+            os._exit(0)
+    _serve(sockets[0], sockets)
+    for _ in sockets[1:]:
+        os.wait()
+    os._exit(0)  # taking Airflow down in order costs half a second
+
+
+def _serve(number: int, sockets: Sequence[int]) -> None:
+    """Answer the requests of one socket, and hold none of the others' open."""
+    for other in sockets:
+        if other != number:
+            os.close(other)
+    with os.fdopen(number, encoding="utf-8") as requests, os.fdopen(os.dup(number), "w", encoding="utf-8") as answers:
+        for line in requests:
+            request = json.loads(line)
+            answer = in_child(lambda request=request: _answer(request))  # type: ignore[misc]
+            answers.write(json.dumps(answer) + "\n")
+            answers.flush()
 
 
 def _answer(request: dict[str, Any]) -> Any:
     from cronlift.airflow import dag_facts
 
     os.environ.update(request["environment"])
+    if "folders" in request:
+        return {each: [str(file) for file in dag_facts.list_files(Path(each))] for each in request["folders"]}
     folder = Path(request["folder"])
-    if request["file"] is None:
-        return [str(each) for each in dag_facts.list_files(folder)]
     if request.get("hashes"):
         return dag_facts.hashes(Path(request["file"]), request["team"], folder)
     root, at = Path(request["root"]), datetime.fromisoformat(request["at"])
@@ -117,4 +141,4 @@ def _read(pipe: int, patience_seconds: float) -> tuple[str, bool]:
 
 
 if __name__ == "__main__":
-    main()
+    main([int(each) for each in sys.argv[1:]])

@@ -7,7 +7,7 @@ CHECKS: tuple[Check, ...] = (
         "import",
         "Every DAG file imports as in the DAG processor, where of the repository its own team's folder is all it sees.",
         "None of its DAGs would be there, or the old ones would stay.",
-        "Correct the line. Shared code comes from the image: put it into the package, or into the team's own folder.",
+        "Correct the line that the message names.",
         "import no_such_module",
     ),
     Check(
@@ -37,6 +37,13 @@ CHECKS: tuple[Check, ...] = (
         "Its DAGs would come and go with whoever answers, and so many imports are a load.",
         "Ask in the task.",
         'names = urlopen("http://shops.example/names").read()',
+    ),
+    Check(
+        "database",
+        "No DAG file uses Airflow's database while it is imported.",
+        "The DAG processor refuses it, and none of the file's DAGs would be there.",
+        "Leave it to the task, which can ask Airflow's API.",
+        "with create_session() as session:",
     ),
     Check(
         "varying",

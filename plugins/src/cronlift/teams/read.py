@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from cronlift import uri_grammar
 from cronlift.errors import ManifestError, TeamsFileError
 from cronlift.job.documents import Document, Places
 from cronlift.job.parse import parse
@@ -55,7 +56,9 @@ def teams_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _schema_faults(document: Document, places: Places, schema: Mapping[str, Any]) -> list[TeamsFileError]:
-    import jsonschema  # type: ignore[import-untyped]  # a quarter of a second, which other commands do not wait for
+    with uri_grammar.put_off():
+        # A quarter of a second, which other commands do not wait for.
+        import jsonschema  # type: ignore[import-untyped]
 
     errors = jsonschema.Draft202012Validator(teams_schema(schema)).iter_errors(document.content)
     faults = [fault for error in errors for fault in _in_words(error, document, places)]
