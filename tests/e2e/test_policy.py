@@ -113,4 +113,4 @@ def test_airflow_refuses_to_import_what_the_api_server_would_refuse(scratch_dag:
     error = scratch_dag.wait_import_error()
     assert f"jobs/{scratch_dag.stem}.yaml:" in error
     assert "does not drop all capabilities. Add securityContext: {capabilities: {drop: [ALL]}}" in error
-    assert "[drop-capabilities]" in error
+    assert "[policy/drop-capabilities]" in error

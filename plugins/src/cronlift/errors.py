@@ -106,8 +106,9 @@ class PolicyError(ManifestError):
     """
 
     def __init__(self, what: str, *, where: str = "", cure: str, rule: str) -> None:
-        super().__init__(what, where=where, cure=f"{cure} [{rule}]")
-        self.rule = rule
+        super().__init__(what, where=where, cure=f"{cure} [policy/{rule}]")
+        # Of the text alone, for whom reads it in Airflow: a report of the pull request's check names the rule itself.
+        self.cure, self.rule = cure, rule
 
 
 class AuthoringError(FaultError):

@@ -114,9 +114,29 @@ def test_manifest_that_breaks_the_teams_rules_is_an_import_error_with_every_cure
     (folder / "jobs/a.yaml").write_text(bad)
     bag = parse(BOTH_KINDS)
     (error,) = bag.import_errors.values()
-    for words in ("jobs/a.yaml:10: ", "[image-origin]", "[amounts]", "[non-root]", "Add securityContext: {"):
+    for words in (
+        "jobs/a.yaml:10: ",
+        "[policy/image-origin]",
+        "[policy/amounts]",
+        "[policy/non-root]",
+        "Add securityContext: {",
+    ):
         assert words in error
     assert bag.dags == {}
+
+
+def test_other_faults_of_a_manifest_hide_no_broken_rule(parse, bundle, folder, monkeypatch):
+    with_rules(monkeypatch)
+    bad = GOOD.replace("runAsNonRoot: true, ", "").replace("images.legacy", "images.lgacy")
+    (folder / "jobs/a.yaml").write_text(bad.replace("- name: main", "- name: main\n          arg: [x]"))
+    (error,) = parse(BOTH_KINDS).import_errors.values()
+    for words in (
+        "jobs/a.yaml:10: ",
+        "Did you mean args?",
+        "jobs/a.yaml:11: no job image is called 'lgacy'",
+        "[policy/n",
+    ):
+        assert words in error
 
 
 def test_manifest_of_a_mapped_task_is_judged_too(parse, bundle, folder, monkeypatch):
@@ -124,7 +144,7 @@ def test_manifest_of_a_mapped_task_is_judged_too(parse, bundle, folder, monkeypa
     (folder / "jobs/a.yaml").write_text(GOOD.replace("runAsNonRoot: true, ", ""))
     bag = parse(BOTH_KINDS.replace('KubernetesJobOperator(task_id="x", manifest="jobs/a.yaml")', "pass"))
     (error,) = bag.import_errors.values()
-    assert "[non-root]" in error
+    assert "[policy/non-root]" in error
 
 
 def test_manifest_that_keeps_the_rules_is_imported(parse, bundle, folder, monkeypatch):

@@ -119,7 +119,7 @@ BAD: dict[str, tuple[dict[str, str], str, int]] = {
     ),
     "manifest": (
         {"manifest.py": with_task("manifest"), "jobs/manifest.yaml": "apiVersion: batch/v1\nkind: CronJob\n"},
-        "jobs/manifest.yaml", 0,
+        "jobs/manifest.yaml", 2,
     ),
     "orphan-manifest": ({"/dags/audit/jobs/orphan.yaml": GOOD_TEXT}, "/dags/audit/jobs/orphan.yaml", 0),
     "ruff": (
@@ -135,6 +135,28 @@ BAD: dict[str, tuple[dict[str, str], str, int]] = {
 }  # fmt: skip
 """Check -> files that break it, below dags/billing unless they begin with a slash, "-> " for a link; the file and line
 that it names."""
+
+RULE_LINES = {
+    "namespace": 30,
+    "account": 28,
+    "image-version": 13,
+    "image-origin": 13,
+    "amounts": 17,
+    "quota": 5,
+    "host-path": 30,
+    "host-namespaces": 28,
+    "host-ports": 30,
+    "privileged": 28,
+    "capabilities": 28,
+    "non-root": 22,
+    "user": 8,
+    "escalation": 23,
+    "drop-capabilities": 26,
+    "seccomp": 23,
+    "volume-kinds": 29,
+    "clear-text": 30,
+}
+"""Rule of the policy -> the line that is told of the manifest that `bad_repo` writes for it."""
 
 LATER = {"teams-file": "a teams.yaml that cannot be read leaves nothing else to check"}
 

@@ -13,10 +13,12 @@ from ci.paths import ROOT
 from cronlift.airflow import facts_pool
 from cronlift.checks.catalogue import CHECKS
 from cronlift.cli.main import main
+from cronlift.policy.example import GOOD_TEXT
 from cronlift.policy.rules import RULES
 from tests.unit.cli.checked_repo import (
     BAD,
     LATER,
+    RULE_LINES,
     TEAMS,
     bad_repo,
     committed,
@@ -53,6 +55,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 def test_there_is_a_bad_fixture_for_every_check_and_every_rule() -> None:
     assert {*BAD, *LATER} == {each.id for each in CHECKS}
+    assert RULE_LINES.keys() == {each.id for each in RULES}
 
 
 @pytest.mark.parametrize(("name", "file", "line"), [(name, file, line) for name, (_, file, line) in BAD.items()])
@@ -67,8 +70,8 @@ def test_a_bad_file_fails_its_check_at_its_line(report: dict[str, Any], name: st
 def test_a_bad_manifest_fails_its_rule_at_its_line(report: dict[str, Any], rule: str) -> None:
     (fault,) = [each for each in report["faults"] if each["check"] == f"policy/{rule}"]
     assert fault["file"] == f"dags/billing/jobs/rule_{rule.replace('-', '_')}.yaml"
-    assert fault["line"] > 0
-    assert fault["cure"]
+    assert fault["line"] == RULE_LINES[rule]
+    assert fault["cure"] == next(each.cure for each in RULES if each.id == rule)
 
 
 def test_nothing_but_the_bad_files_is_at_fault(report: dict[str, Any]) -> None:
@@ -124,6 +127,24 @@ def test_only_files_that_may_vary_are_parsed_by_a_second_airflow(
     assert seeds == [1, 1, 2]
 
 
+def test_every_fault_of_a_manifest_is_told_at_once_each_with_its_line_and_its_check_once(tmp_path: Path) -> None:
+    root = good_repo(tmp_path / "repo")
+    bad = GOOD_TEXT.replace("args:", "arg:").replace("report:1.4.2", "report").replace("cpu: 50m", "cpu: 50mm")
+    bad = bad.replace("    spec:\n", "    spec:\n      restartPolcy: Never\n").replace(
+        "- name: report", "- name: My_Report"
+    )
+    write(root, {"bad.py": with_task("bad"), "jobs/bad.yaml": bad})
+    done = check(root, root / "dags/billing")
+    lines = done.stdout.splitlines()
+    assert [line.partition(": ")[0].removeprefix("dags/billing/jobs/bad.yaml:") for line in lines] == [
+        "6", "9", "10", "11", "12",
+    ]  # fmt: skip
+    said = ["restartPolicy? [", "such as my-report. [", 'images.NAME }}". [', "args? [", "2Gi of memory. ["]
+    for line, words in zip(lines, said, strict=True):
+        assert words in line
+        assert line.count("[manifest]") + line.count("image-version]") == 1
+
+
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
@@ -171,8 +192,6 @@ def test_without_teams_file_the_command_says_where_to_go(tmp_path: Path) -> None
 
 
 def test_a_teams_own_repository_is_checked_by_name(tmp_path: Path) -> None:
-    from cronlift.policy.example import GOOD_TEXT
-
     (tmp_path / "jobs").mkdir()
     (tmp_path / "good.py").write_text(with_task("good"))
     (tmp_path / "jobs/good.yaml").write_text(GOOD_TEXT)

@@ -78,6 +78,15 @@ def test_restart_policy_may_be_left_out_or_guessed(policy):
     assert faults(job(restartPolicy=policy)) == []
 
 
+@pytest.mark.parametrize(
+    ("kinds", "line"), [(["CronJob"], 2), (["Secret", "CronJob"], 5), (["Deployment", "Secret"], 2)]
+)
+def test_a_manifest_without_a_job_is_told_at_the_kind_that_was_meant(kinds, line):
+    text = "---\n".join(f"apiVersion: v1\nkind: {kind}\n" for kind in kinds)
+    (found,) = faults(text)
+    assert found.startswith(f"a.yaml:{line}: kind: the manifest holds no Job, but {', '.join(kinds)}")
+
+
 def test_manifest_without_documents_has_no_job():
     (found,) = check([], PLACES)
     assert "holds no Job, but nothing" in str(found)

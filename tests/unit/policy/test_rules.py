@@ -49,7 +49,8 @@ def test_a_breach_is_told_with_its_place_its_cure_and_its_rule(rule: Rule) -> No
     (fault,) = judge([Document(bad_job(rule))], Places("jobs/report.yaml", has_lines=False), TEAM)
     assert fault.rule == rule.id
     assert str(fault).startswith("jobs/report.yaml: ")
-    assert str(fault).endswith(f"{rule.cure} [{rule.id}]")
+    assert str(fault).endswith(f"{rule.cure} [policy/{rule.id}]")
+    assert fault.cure == rule.cure
 
 
 @pytest.mark.parametrize("rule", RULES, ids=by_id)

@@ -25,15 +25,7 @@ def check(documents: Sequence[Document], places: Places) -> list[ManifestError]:
         return unfit
     jobs = [each for each in documents if each.kind == "Job"]
     if not jobs:
-        kinds = ", ".join(str(each.content.get("kind", "nothing")) for each in documents) or "nothing"
-        cure = next((_INSTEAD[str(each.kind)] for each in documents if str(each.kind) in _INSTEAD), None)
-        return [
-            ManifestError(
-                f"the manifest holds no Job, but {kinds}",
-                where=places.name,
-                cure=cure or "Write one document with `apiVersion: batch/v1` and `kind: Job`; see kubectl explain job.",
-            )
-        ]
+        return [_no_job(documents, places)]
     faults = [
         ManifestError(
             "the manifest holds a second Job",
@@ -50,6 +42,20 @@ def check(documents: Sequence[Document], places: Places) -> list[ManifestError]:
         elif each.kind != "Job":
             faults.append(_unknown_kind(each, places))
     return faults + check_names(companions, places) + _check_job(jobs[0], places)
+
+
+def _no_job(documents: Sequence[Document], places: Places) -> ManifestError:
+    kinds = ", ".join(str(each.content.get("kind", "nothing")) for each in documents) or "nothing"
+    # The one that was probably meant, or else the first.
+    meant = min(documents, key=lambda each: str(each.kind) not in _INSTEAD, default=None)
+    return ManifestError(
+        f"the manifest holds no Job, but {kinds}",
+        where=places.name if meant is None else places.of(meant, "kind"),
+        cure=_INSTEAD.get(
+            "" if meant is None else str(meant.kind),
+            "Write one document with `apiVersion: batch/v1` and `kind: Job`; see kubectl explain job.",
+        ),
+    )
 
 
 def _unknown_kind(document: Document, places: Places) -> ManifestError:
