@@ -18,8 +18,8 @@ from airflow.serialization.serialized_objects import DagSerialization, LazyDeser
 from airflow.timetables.base import TimeRestriction
 from airflow.utils.dag_version_inflation_checker import check_dag_file_stability
 
-from cronlift.airflow.import_errors import Source, explain
-from cronlift.airflow.task_facts import facts_of_task, folders_of, from_root
+from cronlift.airflow.places import Place, words_of
+from cronlift.airflow.task_facts import facts_of_task, from_root
 from cronlift.airflow.witness import Construction, ForbiddenWhileImportingError, Witness
 from cronlift.errors import ManifestError, TeamError
 from cronlift.facts.model import DagFacts, FileFacts, Finding
@@ -35,8 +35,6 @@ apiVersion: batch/v1
 kind: Job
 spec: {template: {spec: {containers: [{name: run, image: "x:1", args: ["{{ ds }}"]}]}}}
 """
-_FRAME = re.compile(r'^\s*File "(?P<file>.+?)", line (?P<line>\d+)', re.MULTILINE)
-_PLACE = re.compile(r"^(?P<file>[^:\s]+)(?::(?P<line>\d+))?(?:: .*)?$")
 _ADDRESS = re.compile(r" at 0x[0-9a-f]{6,}")
 _TASK_PLACE = re.compile(r"^(?P<file>/[^:\n]+):(?P<line>\d+): (?P<rest>.+)$", re.DOTALL)
 
@@ -73,7 +71,7 @@ def read_file(file: Path, team: str, folder: Path, root: Path, span: Span) -> Fi
     began = time.perf_counter() - _waited_seconds()
     bag.process_file(str(file), only_if_updated=False)  # type: ignore[no-untyped-call]
     seconds = time.perf_counter() - _waited_seconds() - began
-    place = _Place(file, root, folder)
+    place = Place(file, root, folder)
     findings = [place.of_request(each) for each in witness.requests]
     findings += _import_findings(bag, witness, place)
     findings += [place.here(text, line=None, kind="advice") for text in advice.texts]
@@ -84,7 +82,7 @@ def read_file(file: Path, team: str, folder: Path, root: Path, span: Span) -> Fi
             dags.append(_facts_of_dag(dag, team, root, witness.construction(dag), span, place, findings))
         except Exception as error:  # what Airflow cannot serialize is an import error there too
             line = witness.construction(dag).line
-            findings.append(place.here(f"DAG {dag.dag_id} cannot be stored: {_words(error)}", line=line))
+            findings.append(place.of_error(error, dag, line, f"DAG {dag.dag_id} cannot be stored"))
     return FileFacts(from_root(file, root), team, seconds, tuple(dict.fromkeys(findings)), tuple(dags))
 
 
@@ -137,72 +135,14 @@ class _Advice(logging.Handler):
         self.texts.append(record.getMessage())
 
 
-class _Place:
-    """Where things are, told from the root."""
-
-    def __init__(self, file: Path, root: Path, folder: Path) -> None:
-        self._file, self._root, self._folder = file, root, folder
-
-    def here(self, message: str, *, line: int | None, **more: Any) -> Finding:
-        """Return a finding of the DAG file."""
-        return Finding(from_root(self._file, self._root), line, message, **more)
-
-    def of_request(self, request: Any) -> Finding:
-        """Return the finding of something that was asked for."""
-        file = request.file or self._file
-        return Finding(from_root(file, self._root), request.line, request.what, request.cure, request.kind)
-
-    def of_address(self, dag_id: str, line: int | None, address: str) -> Finding:
-        """Return the finding of an object's address in a DAG."""
-        what = f"DAG {dag_id} holds the address of an object ({address.strip()}), which is another at each parse"
-        return self.here(what, line=line, cure="Write what you mean, such as the function's __name__.", kind="varying")
-
-    def of_traceback(self, text: str) -> Finding:
-        """Return the finding of a traceback: the innermost line of the bundle, and the error's last words."""
-        frames = [(Path(each["file"]), int(each["line"])) for each in _FRAME.finditer(text)]
-        ours = [each for each in frames if each[0].is_relative_to(self._folder)]
-        file, line = ours[-1] if ours else (self._file, None)
-        lines = text.rstrip().splitlines()
-        last = max((index for index, each in enumerate(lines) if _FRAME.match(each)), default=-1)
-        rest = lines[last + 1 :]
-        while len(rest) > 1 and rest[0].startswith("    "):
-            del rest[0]
-        message = _short_type("\n".join(rest))
-        if "AirflowTaskTimeout" in message:
-            return Finding(from_root(file, self._root), line, message, kind="timeout")
-        said = explain(message, _source(file, line))
-        return Finding(from_root(file, self._root), said.line or line, said.what, said.cure, said.kind)
-
-    def of_fault(self, fault: ManifestError, dag: Any, line: int | None) -> Finding:
-        """Return the finding of a fault of a manifest, in the manifest where it is told."""
-        kind, rule = ("policy", str(fault.rule)) if hasattr(fault, "rule") else ("manifest", "")
-        found = _PLACE.match(fault.where)
-        if found is not None:
-            file = next((each / found["file"] for each in folders_of(dag) if (each / found["file"]).is_file()), None)
-            if file is not None:
-                place = from_root(file, self._root), int(found["line"]) if found["line"] else None
-                return Finding(*place, _with_field(fault), fault.cure, kind, rule)
-        return self.here(fault.what, line=line, cure=fault.cure, kind=kind, rule=rule)
-
-
-def _source(file: Path, line: int | None) -> Source:
-    try:
-        return Source(file.read_text(encoding="utf-8", errors="replace"), line)
-    except OSError:  # a zip file's
-        return Source("", line)
-
-
-def _with_field(fault: ManifestError) -> str:
-    """Return what is wrong, with the field in front where the place has one."""
-    _, _, path = fault.where.partition(": ")
-    return f"{path}: {fault.what}" if path else fault.what
-
-
-def _import_findings(bag: _Bag, witness: Witness, place: _Place) -> Iterator[Finding]:
+def _import_findings(bag: _Bag, witness: Witness, place: Place) -> Iterator[Finding]:
     told = set()
+    for dag, invalid in witness.invalid:
+        told.add(words_of(invalid))
+        yield place.of_error(invalid, dag, witness.construction(dag).line, f"DAG {dag.dag_id}")
     for dag, errors in bag.refused:
         line = witness.construction(dag).line
-        told.add(f"{type(errors[0]).__name__}: {errors[0]}")
+        told.add(words_of(errors[0]))
         for error in errors:
             yield from _findings_of(error, dag, line, place)
     for text in bag.import_errors.values():
@@ -211,7 +151,7 @@ def _import_findings(bag: _Bag, witness: Witness, place: _Place) -> Iterator[Fin
         yield place.of_traceback(text)
 
 
-def _findings_of(error: Exception, dag: Any, line: int | None, place: _Place) -> Iterator[Finding]:
+def _findings_of(error: Exception, dag: Any, line: int | None, place: Place) -> Iterator[Finding]:
     """Yield a finding for each fault in an error about a DAG."""
     cause = error if isinstance(error, ManifestError) else error.__cause__
     text = str(error)
@@ -220,11 +160,13 @@ def _findings_of(error: Exception, dag: Any, line: int | None, place: _Place) ->
     if isinstance(cause, ManifestError):
         yield from (place.of_fault(each, dag, line) for each in cause.faults)
         return
-    kind = "dag-id" if isinstance(cause, TeamError) else "import"
-    yield place.here(f"DAG {dag.dag_id}: {text}" if dag.dag_id not in text else text, line=line, kind=kind)
+    if isinstance(cause, TeamError):
+        yield place.here(text, line=line, kind="dag-id")
+    else:
+        yield place.of_task(error, text, dag, line)
 
 
-def _varying(file: Path, place: _Place) -> Iterator[Finding]:
+def _varying(file: Path, place: Place) -> Iterator[Finding]:
     """Yield what Airflow's own check finds that makes a new DAG version at each parse."""
     for found in check_dag_file_stability(str(file)).warnings.values():
         yield place.here(
@@ -241,7 +183,7 @@ def _facts_of_dag(
     root: Path,
     made: Construction,
     span: Span,
-    place: _Place,
+    place: Place,
     findings: list[Finding],
 ) -> DagFacts:
     serialized = LazyDeserializedDAG(data=DagSerialization.to_dict(dag))
@@ -254,8 +196,8 @@ def _facts_of_dag(
         next_runs = _next_runs(timetable, dag, span)
     except Exception as error:
         next_runs = ()
-        text = f"the schedule of DAG {dag.dag_id} cannot tell its next run: {_words(error)}"
-        findings.append(place.here(text, line=made.line, kind="timetable"))
+        text = f"the schedule of DAG {dag.dag_id} cannot tell its next run"
+        findings.append(place.of_error(error, dag, made.line, text, "timetable"))
     zone = _zone(timetable)
     return DagFacts(
         dag_id=dag.dag_id,
@@ -320,16 +262,6 @@ def _next_runs(timetable: "Timetable", dag: Any, span: Span) -> tuple[str, ...]:
     return tuple(each.isoformat() for each in found)
 
 
-def _words(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
-
-
-def _short_type(message: str) -> str:
-    """Cut the module in front of an error's class."""
-    kind, separator, rest = message.partition(":")
-    return f"{kind.rpartition('.')[2]}{separator}{rest}" if re.fullmatch(r"[\w.]+", kind) else message
-
-
 def _waited_seconds() -> float:
     """Return how long this process could have run but got no core; 0 where the system does not tell.
 
@@ -378,6 +310,6 @@ def warm_up() -> None:
         Path(),
         Construction(frozenset(), False, None),
         Span(datetime.now(UTC), 1),
-        _Place(Path(), Path(), Path()),
+        Place(Path(), Path(), Path()),
         [],
     )

@@ -187,7 +187,8 @@ def _asker(
         if "value" in answer:
             return FileFacts.from_json(answer["value"])
         path = job.file.relative_to(root).as_posix() if job.file.is_relative_to(root) else job.file.as_posix()
-        return FileFacts(path, job.bundle.name, 0.0, (Finding(path, None, answer["error"]),))
+        cure = "Take out what hangs, or ends the process: the DAG processor imports the file again and again."
+        return FileFacts(path, job.bundle.name, 0.0, (Finding(path, None, answer["error"], cure),))
 
     return ask
 

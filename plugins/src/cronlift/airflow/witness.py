@@ -73,11 +73,13 @@ class Witness:
         folder: The bundle's; lines are told of files in it.
         file: The DAG file.
         requests: In order.
+        invalid: DAGs that Airflow's own look at them refused, with the error.
     """
 
     folder: Path
     file: Path
     requests: list[Request] = field(default_factory=list)
+    invalid: list[tuple[Any, Exception]] = field(default_factory=list)
     _made: dict[int, Construction] = field(default_factory=dict)
 
     def construction(self, dag: Any) -> Construction:
@@ -106,6 +108,16 @@ class Witness:
             )
 
         DAG.__init__ = make  # type: ignore[assignment, method-assign]
+        look = DAG.validate
+
+        def validate(dag: Any) -> None:
+            try:
+                look(dag)  # type: ignore[no-untyped-call]
+            except Exception as error:  # of which Airflow keeps the words alone
+                self.invalid.append((dag, error))
+                raise
+
+        DAG.validate = validate  # type: ignore[method-assign]
 
     def send(self, message: Any) -> Any:
         """Stand in for the DAG processor's manager, which answers what DAG files ask.

@@ -46,7 +46,9 @@ def warnings(files: Sequence[FileFacts]) -> list[str]:
 def _of_findings(file: FileFacts) -> Iterator[Fault]:
     for each in file.findings:
         if each.kind != "advice":
-            yield Fault(each.file, each.line or 0, _check_of(each), each.message, each.cure or CURES.get(each.kind, ""))
+            # An error of the import may say the cure itself; what all of them have in common helps nobody.
+            cure = each.cure or (CURES.get(each.kind, "") if each.kind != "import" else "")
+            yield Fault(each.file, each.line or 0, _check_of(each), each.message, cure)
 
 
 def _check_of(finding: Finding) -> str:
