@@ -84,6 +84,10 @@ BAD: dict[str, tuple[dict[str, str], str, int]] = {
         {"network.py": 'import socket\nfrom airflow.sdk import DAG\n\nsocket.create_connection(("127.0.0.1", 9))\n'},
         "network.py", 4,
     ),
+    "process": (
+        {"process.py": "import subprocess\n\nfrom airflow.sdk import DAG\n\nsubprocess.run([\"git\", \"describe\"])\n"},
+        "process.py", 5,
+    ),
     "database": (
         {"database.py": "from airflow.sdk import DAG\nfrom airflow.utils.session import create_session\n\n"
                         "with create_session() as session:\n    session.connection()\n"},
