@@ -106,6 +106,11 @@ BAD: dict[str, tuple[dict[str, str], str, int]] = {
     "dag-id-unique": (
         {"first.py": plain("billing__same"), "second.py": plain("billing__same")}, "second.py", 4,
     ),
+    "no-task": (
+        {"empty.py": 'from airflow.sdk import DAG\n\ndag = DAG("billing__empty", schedule=None, tags=["billing"],\n'
+                     '          default_args={"owner": "billing"})\n'},
+        "empty.py", 3,
+    ),
     "owner": ({"owner.py": plain("billing__owner", owner="airflow")}, "owner.py", 4),
     "tags": ({"tags.py": plain("billing__tags", tags="")}, "tags.py", 4),
     "catchup": (

@@ -81,6 +81,13 @@ CHECKS: tuple[Check, ...] = (
         'DAG("billing__invoices", ...)  # as in invoices.py',
     ),
     Check(
+        "no-task",
+        "Every DAG has a task.",
+        "Its runs would end well without having done anything.",
+        "Add a task inside `with DAG(...):`, or delete the DAG.",
+        'dag = DAG("billing__report", ...)  # and nothing in it',
+    ),
+    Check(
         "owner",
         "Every DAG names its owner.",
         "Nobody would know whom to ask; Airflow's own default is `airflow`.",

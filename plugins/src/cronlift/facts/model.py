@@ -77,7 +77,7 @@ class DagFacts:
         team: Name of the bundle that it lies in.
         file: Its file, from the root.
         line: Where the file makes it; None when that is not in the file.
-        owners: Owners of its tasks, sorted.
+        owners: Owners of its tasks, sorted; without tasks that of its default_args.
         tags: Tags, sorted.
         catchup: Whether it catches up.
         catchup_explicit: Whether the file says so itself.
