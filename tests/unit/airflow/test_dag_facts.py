@@ -100,6 +100,33 @@ FILES = {
             pass
         dag = DAG("alpha__network", schedule=None, catchup=False)
         """,
+    "alpha/asks_the_machine.py": """\
+        import ctypes.util
+        import platform
+        from airflow.sdk import DAG
+
+        platform.processor()
+        ctypes.util.find_library("c")
+        """,
+    "alpha/process.py": """\
+        import os
+        from contextlib import suppress
+        from subprocess import Popen, run
+        from airflow.sdk import DAG
+
+        with suppress(OSError, RuntimeError, PermissionError, Exception):
+            run(["echo", "password"])
+        with suppress(Exception):
+            run("echo password", shell=True)
+        with suppress(Exception):
+            os.system("true")
+        with suppress(Exception):
+            os.posix_spawn("/bin/true", ["true"], {})
+        with suppress(Exception):
+            os.execv("/bin/true", ["true"])
+        with suppress(Exception):
+            os.spawnv(os.P_WAIT, "/bin/true", ["true"])
+        """,
     "alpha/database.py": """\
         from airflow.sdk import DAG
         from airflow.utils.session import provide_session
@@ -250,6 +277,24 @@ def test_a_fault_is_told_once_with_its_line(
     (found,) = facts[f"alpha/{name}"].findings
     assert (found.kind, found.line, found.file) == (kind, line, f"dags/alpha/{name}")
     assert words in found.message
+
+
+def test_every_process_is_told_with_its_line_and_without_its_arguments(facts: dict[str, FileFacts]) -> None:
+    found = facts["alpha/process.py"].findings
+    assert {each.kind for each in found} == {"process"}
+    assert [(each.line, each.message.rpartition("(")[2]) for each in found] == [
+        (7, "subprocess.Popen echo)"),
+        (9, "subprocess.Popen /bin/sh)"),
+        (11, "os.system true)"),
+        (13, "os.posix_spawn /bin/true)"),
+        (15, "os.exec /bin/true)"),
+        (17, "os.fork)"),
+    ]
+    assert all("a Job" in each.cure for each in found)
+
+
+def test_what_python_and_packages_start_themselves_is_nobodys_fault(facts: dict[str, FileFacts]) -> None:
+    assert facts["alpha/asks_the_machine.py"].findings == ()
 
 
 def test_every_task_with_a_fault_is_told_of(facts: dict[str, FileFacts]) -> None:

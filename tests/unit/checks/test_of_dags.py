@@ -34,6 +34,7 @@ def test_a_good_file_has_no_fault() -> None:
         ({"owners": ("airflow",)}, "owner"),
         ({"owners": ("", "a")}, "owner"),
         ({"tags": ()}, "tags"),
+        ({"tasks": ()}, "no-task"),
         ({"catchup_explicit": False}, "catchup"),
         ({"timezone_explicit": False}, "timezone"),
     ],

@@ -84,6 +84,10 @@ BAD: dict[str, tuple[dict[str, str], str, int]] = {
         {"network.py": 'import socket\nfrom airflow.sdk import DAG\n\nsocket.create_connection(("127.0.0.1", 9))\n'},
         "network.py", 4,
     ),
+    "process": (
+        {"process.py": "import subprocess\n\nfrom airflow.sdk import DAG\n\nsubprocess.run([\"git\", \"describe\"])\n"},
+        "process.py", 5,
+    ),
     "database": (
         {"database.py": "from airflow.sdk import DAG\nfrom airflow.utils.session import create_session\n\n"
                         "with create_session() as session:\n    session.connection()\n"},
@@ -101,6 +105,11 @@ BAD: dict[str, tuple[dict[str, str], str, int]] = {
     "dag-id": ({"other_id.py": plain("invoices")}, "other_id.py", 4),
     "dag-id-unique": (
         {"first.py": plain("billing__same"), "second.py": plain("billing__same")}, "second.py", 4,
+    ),
+    "no-task": (
+        {"empty.py": 'from airflow.sdk import DAG\n\ndag = DAG("billing__empty", schedule=None, tags=["billing"],\n'
+                     '          default_args={"owner": "billing"})\n'},
+        "empty.py", 3,
     ),
     "owner": ({"owner.py": plain("billing__owner", owner="airflow")}, "owner.py", 4),
     "tags": ({"tags.py": plain("billing__tags", tags="")}, "tags.py", 4),

@@ -204,7 +204,8 @@ def _facts_of_dag(
         team=team,
         file=from_root(Path(dag.fileloc), root),
         line=made.line,
-        owners=tuple(sorted({str(task.owner) for task in dag.tasks} or {str(dag.owner)})),
+        # Airflow takes a DAG's owner from its tasks alone.
+        owners=tuple(sorted({str(task.owner) for task in dag.tasks} or {str(dag.default_args.get("owner") or "")})),
         tags=tuple(sorted(dag.tags)),
         catchup=bool(dag.catchup),
         catchup_explicit="catchup" in made.given,

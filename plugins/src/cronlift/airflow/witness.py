@@ -3,6 +3,7 @@
 For a process that imports one file and ends: what is set up here is not taken back.
 """
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,15 +18,22 @@ from airflow.sdk.exceptions import AirflowSecretsBackendAccessDenied
 _NETWORK_EVENTS = frozenset(("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"))
 """Source: https://docs.python.org/3/library/audit_events.html; what extensions in C do is not among them."""
 
+_PROCESS_EVENTS = frozenset(
+    ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.forkpty")
+)
+_ASKS_THE_MACHINE = frozenset(("platform", "ctypes.util", "uuid"))
+"""Modules of Python that start a program to answer what the machine is like, or where a library lies."""
+
 _CURES = {
     "variable": "Read it in the manifest, as {{ var.value.NAME }}, or in the task; git holds what a DAG is made from.",
     "connection": "Read it in the manifest, as {{ conn.NAME }}, or in the task.",
+    "process": "Run it in the task: a Job. The DAG processor would start it at each import.",
     "network": "Ask in the task. The DAG processor imports the file again and again, also when nobody answers.",
 }
 
 
 class ForbiddenWhileImportingError(AirflowSecretsBackendAccessDenied):
-    """A DAG file asked for a variable, a connection or the network while it was imported.
+    """A DAG file asked for a variable, a connection, the network or another process while it was imported.
 
     Airflow falls back to another secrets backend, or to a default, on every error but this one's base.
     """
@@ -36,7 +44,7 @@ class Request:
     """What a file asked for.
 
     Attributes:
-        kind: "variable", "connection" or "network".
+        kind: "variable", "connection", "network" or "process".
         what: The request in words.
         cure: What to do instead.
         file: The file of the bundle that asked, or None.
@@ -87,7 +95,7 @@ class Witness:
         return self._made.get(id(dag), Construction(frozenset(), False, None))
 
     def watch(self) -> None:
-        """Refuse variables, connections and the network from now on in this process, and note how DAGs are made."""
+        """Refuse all that a file may not ask for from now on in this process, and note how DAGs are made."""
         from airflow.sdk import DAG
         from airflow.sdk.execution_time import task_runner
 
@@ -136,6 +144,10 @@ class Witness:
         if event in _NETWORK_EVENTS:
             where = details[1] if event in ("socket.connect", "socket.sendto") else details[0]
             raise self._refuse("network", f"the file uses the network while it is imported ({event} {where})")
+        if event in _PROCESS_EVENTS and self._is_meant(sys._getframe(1)):
+            raise self._refuse(
+                "process", f"the file starts a process while it is imported ({_program(event, details)})"
+            )
 
     def _refuse(self, kind: str, what: str) -> ForbiddenWhileImportingError:
         place = next((frame for frame in _frames(sys._getframe(2)) if self._is_ours(frame)), None)
@@ -145,6 +157,16 @@ class Witness:
             self.requests.append(found)
         return ForbiddenWhileImportingError(f"{what}. {found.cure}")
 
+    def _is_meant(self, frame: FrameType) -> bool:
+        """Tell whether a process is the file's own doing, not that of Python or of a package while it is imported."""
+        for each in _frames(frame):
+            if self._is_ours(each):
+                return True
+            name = each.f_globals.get("__name__")
+            if name in _ASKS_THE_MACHINE or each.f_code.co_filename.startswith("<frozen importlib"):
+                return False
+        return False
+
     def _is_ours(self, frame: FrameType) -> bool:
         return Path(frame.f_code.co_filename).is_relative_to(self.folder)
 
@@ -153,6 +175,16 @@ def _frames(frame: FrameType | None) -> Iterator[FrameType]:
     while frame is not None:
         yield frame
         frame = frame.f_back
+
+
+def _program(event: str, details: tuple[Any, ...]) -> str:
+    """Return the call and the program that an audit event names, without what it is told: that may be a secret."""
+    index = 1 if event == "os.spawn" else 0
+    given = details[index] if len(details) > index and details[index] is not None else ""
+    if event == "subprocess.Popen" and not given and details[1]:
+        given = details[1] if isinstance(details[1], (str, bytes)) else details[1][0]
+    words = os.fsdecode(given).split() if isinstance(given, (str, bytes, os.PathLike)) else []
+    return f"{event} {words[0]}" if words else event
 
 
 def _is_aware(moment: Any) -> bool:

@@ -39,6 +39,13 @@ CHECKS: tuple[Check, ...] = (
         'names = urlopen("http://shops.example/names").read()',
     ),
     Check(
+        "process",
+        "No DAG file starts a process while it is imported.",
+        "The DAG processor would start it at each import, beside the imports of all other files.",
+        "Run it in the task: a Job.",
+        'version = subprocess.run(["git", "describe"], capture_output=True).stdout',
+    ),
+    Check(
         "database",
         "No DAG file uses Airflow's database while it is imported.",
         "The DAG processor refuses it, and none of the file's DAGs would be there.",
@@ -72,6 +79,13 @@ CHECKS: tuple[Check, ...] = (
         "The last one parsed would win, now this one, now that one.",
         "Rename one of them.",
         'DAG("billing__invoices", ...)  # as in invoices.py',
+    ),
+    Check(
+        "no-task",
+        "Every DAG has a task.",
+        "Its runs would end well without having done anything.",
+        "Add a task inside `with DAG(...):`, or delete the DAG.",
+        'dag = DAG("billing__report", ...)  # and nothing in it',
     ),
     Check(
         "owner",

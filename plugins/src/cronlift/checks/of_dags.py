@@ -59,6 +59,8 @@ def _of_dag(dag: DagFacts) -> Iterator[Fault]:
     def fault(check: str, what: str) -> Fault:
         return Fault(dag.file, dag.line or 0, check, f"DAG {dag.dag_id} {what}", CURES[check])
 
+    if not dag.tasks:
+        yield fault("no-task", "has no task")
     if set(dag.owners) & _NOBODY:
         yield fault("owner", "has a task without an owner" if len(dag.owners) > 1 else "has no owner")
     if not dag.tags:

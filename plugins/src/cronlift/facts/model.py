@@ -18,10 +18,10 @@ class Finding:
         message: What is wrong, without a traceback.
         cure: What to do about it; empty where the error does not say.
         kind: "import" (the file does not import), "timeout" (that took too long), "dag-id" (it is another team's),
-            "variable", "connection", "network" or "database" (the file asked for one while it was imported), "varying"
-            (a value that is another at each parse), "policy" (a rule of `cronlift.policy`, named by `rule`), "manifest"
-            (another fault of a manifest), "timetable" (it cannot tell the next runs), or "advice" (a warning of the
-            package).
+            "variable", "connection", "network", "process" or "database" (the file asked for one while it was imported),
+            "varying" (a value that is another at each parse), "policy" (a rule of `cronlift.policy`, named by `rule`),
+            "manifest" (another fault of a manifest), "timetable" (it cannot tell the next runs), or "advice" (a warning
+            of the package).
         rule: Id of the rule, for a "policy" finding.
     """
 
@@ -77,7 +77,7 @@ class DagFacts:
         team: Name of the bundle that it lies in.
         file: Its file, from the root.
         line: Where the file makes it; None when that is not in the file.
-        owners: Owners of its tasks, sorted.
+        owners: Owners of its tasks, sorted; without tasks that of its default_args.
         tags: Tags, sorted.
         catchup: Whether it catches up.
         catchup_explicit: Whether the file says so itself.
