@@ -139,6 +139,10 @@ BAD: dict[str, tuple[dict[str, str], str, int]] = {
     "secret-value": (
         {"secret.py": plain("billing__secret", head='DB_PASSWORD = "swordfish"\n')}, "secret.py", 1,
     ),
+    "environment": (
+        {"/charts/environments/broken.yaml": "images: {}\njobImages: {legacy: [\n"},
+        "/charts/environments/broken.yaml", 3,
+    ),
     "deliverable": ({"data": "-> /srv/no-such-data"}, "data", 0),
     "no-team": ({"/dags/nobody/daily.py": plain("nobody__daily")}, "/dags/nobody/daily.py", 0),
 }  # fmt: skip

@@ -254,6 +254,31 @@ def test_a_marker_from_the_last_deletion_allows_no_other(tmp_path: Path) -> None
     assert check(root).exit_code == 0
 
 
+def test_an_environment_without_an_image_that_a_manifest_uses_is_warned_of(tmp_path: Path) -> None:
+    root = good_repo(tmp_path / "repo")
+    job = (root / "dags/billing/jobs/good.yaml").read_text()
+    image = next(line for line in job.splitlines() if "image:" in line)
+    said = image.partition("image:")[0] + 'image: "{{ images.mailer }}"'
+    line = job.splitlines().index(image) + 1
+    write(
+        root,
+        {
+            "jobs/good.yaml": job.replace(image, said),
+            "/images/mailer/Dockerfile": "",
+            "/charts/environments/local.yaml": "git: {period: 2s}\n",
+            "/charts/environments/production.yaml": "jobImages: {legacy: registry.example/legacy:1}\n",
+            "/charts/environments/staging.yaml": "jobImages: {mailer: registry.example/mailer:1}\n",
+        },
+    )
+    found = json.loads(check(root, "--json").stdout)
+    assert found["ok"]
+    assert found["warnings"] == [
+        f"charts/environments/production.yaml: jobImages has no 'mailer', which dags/billing/jobs/good.yaml:{line} "
+        "uses: its DAG would be an import error there. "
+        'Run make bump IMAGE=registry.example/mailer TAG=... ARGS="--add-as mailer --env production"'
+    ]
+
+
 @pytest.fixture(scope="module")
 def fifty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a repository of 50 teams with a DAG each, committed."""

@@ -125,6 +125,13 @@ def test_a_page_of_the_docs_parses_nothing(repo: Path, parsed: list[list[str]]) 
     assert parsed == []
 
 
+def test_an_environment_that_is_no_yaml_is_said_with_its_line(repo: Path) -> None:
+    (repo / "charts/environments/production.yaml").write_text("jobImages: {legacy: [\n")
+    done = CliRunner().invoke(main, ["diff", "--base", "main"])
+    assert done.exit_code == 1
+    assert "charts/environments/production.yaml:2: is no YAML: while parsing a flow node" in done.stderr
+
+
 @pytest.mark.parametrize("base", ["nope", "--upload-pack=x"])
 def test_a_base_that_is_not_there_is_said_with_its_cure(repo: Path, base: str) -> None:
     done = CliRunner().invoke(main, ["diff", f"--base={base}"])

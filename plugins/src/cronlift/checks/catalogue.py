@@ -179,6 +179,14 @@ CHECKS: tuple[Check, ...] = (
         'DB_PASSWORD = "..."',
     ),
     Check(
+        "environment",
+        "The values of every environment are YAML.",
+        "Nobody could tell which job images there are, and no environment would take the next release.",
+        "Correct the line.",
+        "jobImages: {legacy: [",
+        "values",
+    ),
+    Check(
         "deliverable",
         "A team's folder is one that its bundle takes over: no file of more than 50 MiB, no symbolic link that leaves "
         "the folder or leads around itself, and with `--base` no mass deletion that nobody has said to be wanted.",

@@ -46,7 +46,8 @@ class Check:
         why: What happens where it is broken.
         cure: What to do about a fault, in general.
         bad: An example that fails: lines of the file that `lines_of` names.
-        lines_of: What the example is part of: "DAG file", "manifest", "teams.yaml" or "tree".
+        lines_of: What the example is part of: "DAG file", "manifest", "teams.yaml", "values" of an environment or
+            "tree".
     """
 
     id: str

@@ -130,6 +130,7 @@ def run(
     progress.say(f"Checking {len(bundles)} of {len(tree.teams)} teams" + _because(scope))
     faults = list(tree.own_faults()) if not paths else []
     faults += folders_without_team(tree.files, tree.teams) if tree.has_teams_file and not paths else []
+    faults += tree.environments[1]
     parsed = [each for each in bundles if not leads_astray(tree, each.name)]
     files = tree.facts(parsed, paths, progress.files) if parsed else []
     faults += check_files(files, budget)
@@ -139,7 +140,8 @@ def run(
     faults += deliverable(tree, whole, change)
     faults += tree.ruff(bundles, paths)
     faults += written_secrets(tree.root, tree.chosen(paths, change))
-    return Report(sorted(set(faults)), warnings(files), names, files, time.monotonic() - started)
+    told = [*warnings(files), *tree.lacking_images(files)]
+    return Report(sorted(set(faults)), told, names, files, time.monotonic() - started)
 
 
 def _because(scope: Scope) -> str:

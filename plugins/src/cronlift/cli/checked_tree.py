@@ -13,20 +13,19 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import yaml
-
 from cronlift.airflow.facts_pool import Bundle, load_facts
 from cronlift.checks.affected import Scope, affected
 from cronlift.checks.model import Fault
 from cronlift.checks.of_dags import CURES
+from cronlift.checks.of_images import image_uses, lacking
 from cronlift.cli.base_tree import changed_files, merge_base, write_tree
+from cronlift.cli.environments import ENVIRONMENTS, Environment, read_environment
 from cronlift.cli.repository import drift, find_root, load_teams
-from cronlift.errors import CronliftError, FaultError, TeamsFileError
+from cronlift.errors import AuthoringError, CronliftError, FaultError, TeamsFileError
 from cronlift.facts.model import FileFacts
 from cronlift.teams.model import FILE_NAME, TeamEntry
 from cronlift.teams.read import SCHEMA_FILE, read_teams
 
-_ENVIRONMENTS = "charts/environments"
 _GUESSED_REGISTRY = "images.invalid/"
 _PLACE = re.compile(r"^(?P<file>[^:]+)(?::(?P<line>\d+))?")
 _LEFT_OUT = frozenset((".git", ".venv", ".cronlift", "__pycache__", "build", "node_modules"))
@@ -203,16 +202,40 @@ class CheckedTree:
 
     @cached_property
     def _images(self) -> dict[str, str]:
-        """Job images by name: those of any environment, and those that are built here."""
+        """Job images by name: those of any environment, and those that are built here; none where one is not read."""
         found: dict[str, str] = {
             path.parent.name: f"{_GUESSED_REGISTRY}{path.parent.name}:unknown"
             for path in sorted(self.root.glob("images/*/Dockerfile"))
         }
-        for path in sorted((self.root / _ENVIRONMENTS).glob("*.yaml")):
-            values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-            given = values.get("jobImages") if isinstance(values, dict) else None
-            found |= {str(name): str(image) for name, image in given.items()} if isinstance(given, dict) else {}
-        return found
+        environments, faults = self.environments
+        return (
+            {} if faults else found | {name: image for each in environments for name, image in each.job_images.items()}
+        )
+
+    @cached_property
+    def environments(self) -> tuple[list[Environment], list[Fault]]:
+        """The environments, and what is wrong with those that cannot be read."""
+        found, faults = [], []
+        for path in sorted((self.root / ENVIRONMENTS).glob("*.yaml")) if self.has_teams_file else ():
+            try:
+                found.append(read_environment(self.root, path))
+            except AuthoringError as error:
+                faults.append(as_fault(error, "environment"))
+        return found, faults
+
+    def lacking_images(self, files: Sequence[FileFacts]) -> list[str]:
+        """Return the job images that DAGs use and an environment does not have, in words."""
+        names = {file.path for file in files} | {
+            name for file in files for dag in file.dags for task in dag.tasks for name in task.files
+        }
+        uses = [
+            use
+            for name in sorted(names)
+            if (self.root / name).is_file()
+            for use in image_uses(name, (self.root / name).read_text(encoding="utf-8", errors="replace"))
+            if use.name in self._images
+        ]
+        return list(lacking(uses, {each.file: each.job_images for each in self.environments[0] if each.is_complete}))
 
 
 def as_fault(error: FaultError, check: str) -> Fault:

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
-import yaml
 
 from cronlift.cli.base_tree import changed_files, merge_base, write_tree
+from cronlift.cli.environments import ENVIRONMENTS, read_environment
 from cronlift.cli.new import refusing
 from cronlift.cli.repository import load_teams, need_root
 from cronlift.diff.compare import compare
@@ -19,12 +18,10 @@ from cronlift.diff.job_images import with_images
 from cronlift.diff.markdown import as_markdown
 from cronlift.diff.model import Diff, Side
 from cronlift.diff.text import as_text
-from cronlift.errors import AuthoringError
 from cronlift.facts.model import FileFacts
 from cronlift.teams.model import FILE_NAME, TeamEntry
 from cronlift.teams.read import SCHEMA_FILE, read_teams
 
-_ENVIRONMENTS = "charts/environments"
 _HOURS = 24.0
 
 
@@ -83,7 +80,7 @@ def diff_trees(root: Path, base: str, environment: str, at: datetime, team: str 
     teams = own or load_teams(root)
     with tempfile.TemporaryDirectory(prefix="cronlift-base-") as folder:
         before = Path(folder).resolve()
-        write_tree(root, commit, [FILE_NAME, SCHEMA_FILE, _ENVIRONMENTS], before)
+        write_tree(root, commit, [FILE_NAME, SCHEMA_FILE, ENVIRONMENTS], before)
         old_teams = own or _old_teams(before, root)
         old_images, new_images = _images(before, environment), _images(root, environment)
         differing = affected(changed, old_teams, teams)
@@ -151,17 +148,8 @@ def _facts(
 
 def _images(root: Path, environment: str) -> dict[str, str]:
     """Return an environment's job images; none where there is no such environment."""
-    file = root / _ENVIRONMENTS / f"{environment}.yaml"
-    if not file.is_file():
-        return {}
-    try:
-        values: Any = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise AuthoringError(
-            f"is no YAML: {error}", where=f"{_ENVIRONMENTS}/{file.name}", cure="Correct it."
-        ) from error
-    found = values.get("jobImages") if isinstance(values, dict) else None
-    return {str(name): str(each) for name, each in found.items()} if isinstance(found, dict) else {}
+    file = root / ENVIRONMENTS / f"{environment}.yaml"
+    return read_environment(root, file).job_images if file.is_file() else {}
 
 
 def _moment(text: str | None) -> datetime:
