@@ -45,7 +45,8 @@ RULES: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (("tests/scale/*",), (LIVE,)),
     # Pages whose words or commands a test reads.
     (("docs/airflow-facts.md", ".github/*", "docs/ci.md", "docs/preview.md"), (CI,)),
-    (("docs/import-a-crontab.md", "docs/cutover.md", "docs/migration.md", "docs/new-code.md"), (UNIT,)),
+    (("docs/import-a-crontab.md", "docs/cutover.md", "docs/migration.md"), (UNIT,)),
+    (("docs/checks.md", "docs/observability.md"), (UNIT,)),
     (("docs/job-operator.md", "docs/migration.md"), (DAG_TESTS,)),
     (("docs/rbac.md", "docs/chart-figures.md"), (CHART,)),
     (("docs/new-app.md", "docs/new-dag.md"), (LIVE,)),
@@ -64,13 +65,14 @@ class Facts:
         checks: Names of all checks, in their order.
         images: Names of the repo's own images.
         environments: Names of the environments.
-        teams: Folder of its DAGs -> team.
+        teams: Folder of its DAGs -> team; None where teams.yaml cannot be read, and then everything runs: `cronlift
+            check` is to say what is wrong with it.
     """
 
     checks: tuple[str, ...]
     images: tuple[str, ...]
     environments: tuple[str, ...]
-    teams: Mapping[str, str]
+    teams: Mapping[str, str] | None
 
 
 @dataclass(frozen=True)
@@ -113,11 +115,13 @@ def plan(changed: Iterable[str], facts: Facts) -> Plan:
     for file in files:
         for need in _needs(file):
             reasons.setdefault(need, file)
+    if facts.teams is None:
+        reasons.setdefault(EVERYTHING, "teams.yaml")
     everything = EVERYTHING in reasons
     images = tuple(name for name in facts.images if everything or any(_feeds(file, name) for file in files))
     # The package and teams.yaml decide about the DAGs of all teams; a team's own file only about its own.
     shared = everything or bool(matching(files, "plugins/*", "teams.yaml"))
-    teams = {team for folder, team in facts.teams.items() if shared or matching(files, f"{folder}/*")}
+    teams = {team for folder, team in (facts.teams or {}).items() if shared or matching(files, f"{folder}/*")}
     return Plan(
         checks=tuple(name for name in facts.checks if everything or name not in SELECTED or name in reasons),
         teams=tuple(sorted(teams)),
@@ -140,13 +144,20 @@ def _feeds(file: str, image: str) -> bool:
 
 def facts(root: Path = ROOT) -> Facts:
     """Read what the rules ask of the repo."""
-    teams = (yaml.safe_load((root / "teams.yaml").read_text()) or {}).get("teams") or {}
     return Facts(
         checks=tuple(each.name for each in check.checks(root)),
         images=tuple(name for name in image_recipes.names() if name not in image_recipes.UPSTREAM),
         environments=tuple(environment.names(root)),
-        teams={team["path"]: name for name, team in teams.items() if team.get("path") and not team.get("repo")},
+        teams=_teams(root / "teams.yaml"),
     )
+
+
+def _teams(file: Path) -> dict[str, str] | None:
+    try:
+        teams = yaml.safe_load(file.read_bytes())["teams"]
+        return {team["path"]: name for name, team in teams.items() if not team.get("repo")}
+    except (OSError, ValueError, yaml.YAMLError, AttributeError, KeyError, TypeError):
+        return None
 
 
 def changed_files(base: str, root: Path = ROOT) -> list[str]:
@@ -188,13 +199,20 @@ def outputs(found: Plan) -> dict[str, str]:
     }
 
 
+def _why_everything(found: Plan) -> str:
+    """Return why all of it runs; empty when it need not."""
+    if (file := found.reasons.get(EVERYTHING)) is None:
+        return ""
+    return f" (no rule for {file})" if _needs(file) == [EVERYTHING] else f" ({file} cannot be read)"
+
+
 def words(found: Plan, files: Sequence[str]) -> str:
     """Return the plan for people, with the file that asked for each part."""
     left_out = [name for name in SELECTED if name not in found.checks]
-    why = {EVERYTHING: f" (no rule for {found.reasons.get(EVERYTHING)})"} if EVERYTHING in found.reasons else {}
+    everything = _why_everything(found)
 
     def line(what: str, value: str, need: str) -> str:
-        reason = why.get(EVERYTHING) or (f" ({found.reasons[need]})" if need in found.reasons else "")
+        reason = everything or (f" ({found.reasons[need]})" if need in found.reasons else "")
         return f"{what:<14} {value}{reason if value not in ('no', 'none') else ''}"
 
     return "\n".join(

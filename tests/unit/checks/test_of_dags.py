@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from cronlift.checks.of_dags import Budget, check_files, warnings
-from cronlift.checks.of_tree import orphans
+from cronlift.checks.of_tree import orphans, without_team
 from cronlift.facts.model import DagFacts, FileFacts, Finding, TaskFacts
+from cronlift.teams.model import TeamEntry
 
 TASK = TaskFacts("run", "KubernetesJobOperator", False, (), "default_pool", 0, files=("dags/a/jobs/x.yaml",))
 DAG = DagFacts(
@@ -65,3 +66,18 @@ def test_manifests_that_no_task_uses_are_told_unless_a_file_of_the_folder_is_bro
     assert [each.file for each in orphans(paths, [FILE])] == ["dags/a/jobs/old.yaml"]
     broken = replace(FILE, findings=(Finding("dags/a/y.py", 1, "broken"),))
     assert list(orphans(paths, [broken])) == []
+
+
+def test_files_in_no_teams_folder_are_told_and_pages_are_not() -> None:
+    teams = {"a": TeamEntry("a", "team-a", "dags/a", ("@a",))}
+    loose = ["dags/loose.py", "dags/loose.yaml"]
+    pages = ["dags/README.md", "dags/.airflowignore", "dags/b/README.md", "dags/b/x.yaml", "loose.py", "docs/x.py"]
+    found = list(without_team([*loose, *pages, "dags/a/x.py", "dags/b/x.py", "dags/b/y.py"], teams))
+    assert [(each.file, each.what) for each in found] == [
+        ("dags/b/x.py", "the folder dags/b is no team's"),
+        ("dags/loose.py", "dags/loose.py is in no team's folder"),
+        ("dags/loose.yaml", "dags/loose.yaml is in no team's folder"),
+    ]
+    assert found[1].cure == "Move it into a team's folder."
+    whole = {"all": TeamEntry("all", "team-all", "dags", ("@a",))}
+    assert list(without_team(loose, whole)) == []

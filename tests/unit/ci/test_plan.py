@@ -55,6 +55,25 @@ def test_what_no_rule_knows_needs_everything(file):
     assert len(found.teams) == 50
 
 
+@pytest.mark.parametrize(
+    "text", ["teams: [", "teams: {billing: }", "teams: [billing]", "teams: {billing: {}}", "", "[]", "- x\n\t- y", None]
+)
+def test_a_teams_file_that_cannot_be_read_needs_everything_and_ends_nothing(tmp_path, monkeypatch, text):
+    if text is not None:
+        (tmp_path / "teams.yaml").write_text(text)
+    monkeypatch.setattr(check, "checks", lambda root: [check.Check(name, ()) for name in FACTS.checks])
+    (tmp_path / "charts/environments").mkdir(parents=True)
+    found = plan(["teams.yaml"], planning.facts(tmp_path))
+    assert (found.checks, found.teams) == (FACTS.checks, ())
+    assert found.live
+    assert "(teams.yaml cannot be read)" in planning.words(found, ["teams.yaml"])
+
+
+def test_pages_that_the_rules_name_are_there():
+    named = [name for patterns, _ in planning.RULES for name in patterns if "*" not in name and name.endswith(".md")]
+    assert [name for name in named if not (ROOT / name).is_file()] == []
+
+
 def test_the_lock_is_an_input_of_one_image_but_may_change_every_check():
     assert plan(["uv.lock"], FACTS).checks == FACTS.checks
 

@@ -163,6 +163,14 @@ def test_a_teams_file_that_does_not_fit_is_told_with_its_line(tmp_path: Path, te
     assert (fault["check"], fault["file"], fault["line"]) == ("teams-file", "teams.yaml", line)
 
 
+def test_a_file_of_no_teams_folder_is_told(tmp_path: Path) -> None:
+    root = good_repo(tmp_path / "repo")
+    write(root, {"/dags/loose.py": plain("loose"), "/dags/README.md": "Ours.\n", "/dags/.airflowignore": "x\n"})
+    (fault,) = json.loads(check(root, "--json").stdout)["faults"]
+    assert (fault["check"], fault["file"], fault["line"]) == ("no-team", "dags/loose.py", 0)
+    assert fault["cure"] == "Move it into a team's folder."
+
+
 def test_a_team_whose_folder_is_not_there_is_told(tmp_path: Path) -> None:
     root = good_repo(tmp_path / "repo")
     (root / "teams.yaml").write_text(TEAMS.replace("dags/billing", "dags/biling"))

@@ -164,10 +164,10 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         "no-team",
-        "Every folder of DAG files belongs to a team.",
+        "Every file of DAGs lies in a team's folder.",
         "It is in no bundle, so nothing of it runs.",
         "Add the team with make new-team, or move the files.",
-        "dags/reports/daily.py without a team of path dags/reports",
+        "dags/reports/daily.py without a team of path dags/reports; dags/loose.py",
         "tree",
     ),
     Check(

@@ -11,6 +11,8 @@ from cronlift.teams.model import TeamEntry, team_of
 
 _CURES = {check.id: check.cure for check in CHECKS}
 _DAGS = "dags"
+_DAG_SUFFIXES = (".py", ".yaml")
+"""DAG files and their manifests; a README or .airflowignore may lie anywhere."""
 
 
 def orphans(paths: Iterable[str], files: Collection[FileFacts]) -> Iterator[Fault]:
@@ -31,8 +33,8 @@ def orphans(paths: Iterable[str], files: Collection[FileFacts]) -> Iterator[Faul
             yield Fault(path, 0, "orphan-manifest", "no task uses this manifest", _CURES["orphan-manifest"])
 
 
-def folders_without_team(paths: Iterable[str], teams: Mapping[str, TeamEntry]) -> Iterator[Fault]:
-    """Yield the folders below `dags/` that hold Python files and are no team's.
+def without_team(paths: Iterable[str], teams: Mapping[str, TeamEntry]) -> Iterator[Fault]:
+    """Yield the folders below `dags/` that hold Python files and are no team's, and such files in `dags/` itself.
 
     Args:
         paths: Every file of the repository, from the root.
@@ -41,10 +43,13 @@ def folders_without_team(paths: Iterable[str], teams: Mapping[str, TeamEntry]) -
     told = set()
     for path in sorted(paths):
         parts = PurePosixPath(path).parts
-        if len(parts) < 3 or parts[0] != _DAGS or not path.endswith(".py") or team_of(path, teams) is not None:
+        if parts[0] != _DAGS or not path.endswith(_DAG_SUFFIXES) or team_of(path, teams) is not None:
+            continue
+        if len(parts) == 2:
+            yield Fault(path, 0, "no-team", f"{path} is in no team's folder", "Move it into a team's folder.")
             continue
         folder = "/".join(parts[:2])
-        if folder not in told:
+        if path.endswith(".py") and folder not in told:
             told.add(folder)
             yield Fault(path, 0, "no-team", f"the folder {folder} is no team's", _CURES["no-team"])
 

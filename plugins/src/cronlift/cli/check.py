@@ -16,7 +16,7 @@ from cronlift.checks.catalogue import CHECKS
 from cronlift.checks.formats import as_github, as_sarif, as_text
 from cronlift.checks.model import Fault
 from cronlift.checks.of_dags import Budget, check_files, warnings
-from cronlift.checks.of_tree import folders_without_team, orphans
+from cronlift.checks.of_tree import orphans, without_team
 from cronlift.cli import checked_tree
 from cronlift.cli.checked_tree import CheckedTree
 from cronlift.cli.deliverable import deliverable, leads_astray
@@ -129,7 +129,7 @@ def run(
     names = [each.name for each in bundles]
     progress.say(f"Checking {len(bundles)} of {len(tree.teams)} teams" + _because(scope))
     faults = list(tree.own_faults()) if not paths else []
-    faults += folders_without_team(tree.files, tree.teams) if tree.has_teams_file and not paths else []
+    faults += without_team(tree.files, tree.teams) if tree.has_teams_file and not paths else []
     faults += tree.environments[1]
     parsed = [each for each in bundles if not leads_astray(tree, each.name)]
     files = tree.facts(parsed, paths, progress.files) if parsed else []
