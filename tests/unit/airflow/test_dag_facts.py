@@ -85,6 +85,21 @@ FILES = {
 
         host = Variable.get("host", default="none")
         """,
+    "alpha/asks_for_all.py": """\
+        from airflow.sdk import DAG, Connection, Variable
+
+        port = int(Variable.get("port"))
+        names = Variable.get("names", deserialize_json=True)
+        host = Connection.get("db").host
+        dag = DAG("alpha__all", schedule=Variable.get("cron"))
+        no_such_name
+        Variable.set("names", "x")
+        """,
+    "alpha/sets.py": """\
+        from airflow.sdk import DAG, Variable
+
+        Variable.set("names", "x")
+        """,
     "alpha/connection.py": """\
         from airflow.sdk import DAG, Connection
 
@@ -261,10 +276,11 @@ def test_modules_of_one_name_in_two_teams_do_not_meet(facts: dict[str, FileFacts
         ("broken.py", "import", 2, "ModuleNotFoundError: No module named 'no_such_module'"),
         ("syntax.py", "import", 2, "SyntaxError: '(' was never closed"),
         ("variable.py", "variable", 3, "asks for variable 'host'"),
+        ("sets.py", "variable", 3, "asks for variable 'names'"),
         ("connection.py", "connection", 3, "asks for connection 'db'"),
         ("network.py", "network", 5, "127.0.0.1"),
         ("database.py", "database", 8, "uses Airflow's database"),
-        ("other_team.py", "dag-id", 3, "'alpha__mine'"),
+        ("other_team.py", "dag-id", 3, "DAG id 'beta__mine' does not begin with the name of its team, 'alpha'"),
         ("varying.py", "varying", 4, "another value at each parse"),
         ("address.py", "varying", 5, "DAG alpha__address holds the address of an object"),
         ("exits.py", "import", None, "exit code 7"),
@@ -277,6 +293,20 @@ def test_a_fault_is_told_once_with_its_line(
     (found,) = facts[f"alpha/{name}"].findings
     assert (found.kind, found.line, found.file) == (kind, line, f"dags/alpha/{name}")
     assert words in found.message
+
+
+def test_all_that_a_file_asks_for_is_told_and_nothing_that_follows_from_it(facts: dict[str, FileFacts]) -> None:
+    found = facts["alpha/asks_for_all.py"]
+    assert [(each.kind, each.line) for each in found.findings] == [
+        ("variable", 3), ("variable", 4), ("connection", 5), ("variable", 6),
+    ]  # fmt: skip
+    assert found.dags == ()
+
+
+def test_another_teams_dag_is_told_by_its_id_and_its_cure_once(facts: dict[str, FileFacts]) -> None:
+    (found,) = facts["alpha/other_team.py"].findings
+    assert "/" not in found.message
+    assert found.cure == "Call the DAG 'alpha__mine', or move the file to the other team's folder."
 
 
 def test_every_process_is_told_with_its_line_and_without_its_arguments(facts: dict[str, FileFacts]) -> None:

@@ -34,7 +34,7 @@ def test_dag_of_another_team_is_an_import_error_with_the_cure(parse, bundle, dag
     bag = parse(f'with DAG("{dag_id}", schedule=None): KubernetesJobOperator(task_id="x", manifest="jobs/a.yaml")')
     (error,) = bag.import_errors.values()
     assert "AirflowClusterPolicyViolation" in error
-    assert "belongs to team 'demo': call the DAG 'demo__" in error
+    assert "the name of its team, 'demo'. Call the DAG 'demo__" in error
     assert bag.dags == {}
 
 

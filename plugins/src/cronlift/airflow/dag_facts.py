@@ -19,6 +19,7 @@ from airflow.timetables.base import TimeRestriction
 from airflow.utils.dag_version_inflation_checker import check_dag_file_stability
 
 from cronlift.airflow.places import Place, words_of
+from cronlift.airflow.policy import wrong_team
 from cronlift.airflow.task_facts import facts_of_task, from_root
 from cronlift.airflow.witness import Construction, ForbiddenWhileImportingError, Witness
 from cronlift.errors import ManifestError, TeamError
@@ -73,11 +74,14 @@ def read_file(file: Path, team: str, folder: Path, root: Path, span: Span) -> Fi
     seconds = time.perf_counter() - _waited_seconds() - began
     place = Place(file, root, folder)
     findings = [place.of_request(each) for each in witness.requests]
-    findings += _import_findings(bag, witness, place)
+    if not witness.used_stand_ins:
+        findings += _import_findings(bag, witness, place)
     findings += [place.here(text, line=None, kind="advice") for text in advice.texts]
     findings += _varying(file, place)
     dags = []
-    for dag in sorted(bag.dags.values(), key=lambda each: str(each.dag_id)):
+    # What is made of stand-ins has faults of theirs, and Airflow would have none of it.
+    sound = {} if witness.used_stand_ins else bag.dags
+    for dag in sorted(sound.values(), key=lambda each: str(each.dag_id)):
         try:
             dags.append(_facts_of_dag(dag, team, root, witness.construction(dag), span, place, findings))
         except Exception as error:  # what Airflow cannot serialize is an import error there too
@@ -144,14 +148,14 @@ def _import_findings(bag: _Bag, witness: Witness, place: Place) -> Iterator[Find
         line = witness.construction(dag).line
         told.add(words_of(errors[0]))
         for error in errors:
-            yield from _findings_of(error, dag, line, place)
+            yield from _findings_of(error, dag, str(bag.bundle_name), line, place)
     for text in bag.import_errors.values():
         if text in told or any(ForbiddenWhileImportingError.__name__ in text for _ in witness.requests):
             continue
         yield place.of_traceback(text)
 
 
-def _findings_of(error: Exception, dag: Any, line: int | None, place: Place) -> Iterator[Finding]:
+def _findings_of(error: Exception, dag: Any, team: str, line: int | None, place: Place) -> Iterator[Finding]:
     """Yield a finding for each fault in an error about a DAG."""
     cause = error if isinstance(error, ManifestError) else error.__cause__
     text = str(error)
@@ -161,7 +165,8 @@ def _findings_of(error: Exception, dag: Any, line: int | None, place: Place) -> 
         yield from (place.of_fault(each, dag, line) for each in cause.faults)
         return
     if isinstance(cause, TeamError):
-        yield place.here(text, line=line, kind="dag-id")
+        what, cure = wrong_team(dag.dag_id, team)
+        yield place.here(what, line=line, cure=cure, kind="dag-id")
     else:
         yield place.of_task(error, text, dag, line)
 

@@ -39,12 +39,18 @@ def dag_policy(dag: Any) -> None:
 
         from cronlift.errors import TeamError
 
-        name = dag.dag_id.partition(settings.TEAM_SEPARATOR)[2] or dag.dag_id
-        text = (
-            f"DAG id {dag.dag_id!r} in {dag.fileloc} does not begin with its team's name. The file belongs to team "
-            f"{bundle!r}: call the DAG {wanted + name!r}, or move the file to the other team's folder."
-        )
+        what, cure = wrong_team(dag.dag_id, bundle)
+        text = f"{dag.fileloc}: {what}. {cure}"
         raise AirflowClusterPolicyViolation(text) from TeamError(text)
+
+
+def wrong_team(dag_id: str, team: str) -> tuple[str, str]:
+    """Return what is wrong with the id of a DAG in a team's folder, and what to do."""
+    name = dag_id.partition(settings.TEAM_SEPARATOR)[2] or dag_id
+    return (
+        f"DAG id {dag_id!r} does not begin with the name of its team, {team!r}",
+        f"Call the DAG {team + settings.TEAM_SEPARATOR + name!r}, or move the file to the other team's folder.",
+    )
 
 
 @hookimpl
