@@ -135,7 +135,7 @@ def test_an_environment_that_is_no_yaml_is_said_with_its_line(repo: Path) -> Non
 @pytest.mark.parametrize("base", ["nope", "--upload-pack=x"])
 def test_a_base_that_is_not_there_is_said_with_its_cure(repo: Path, base: str) -> None:
     done = CliRunner().invoke(main, ["diff", f"--base={base}"])
-    assert (done.exit_code, done.stdout) == (1, "")
+    assert (done.exit_code, done.stdout) == (2, "")
     assert repr(base) in done.stderr
     assert "Name a " in done.stderr
 

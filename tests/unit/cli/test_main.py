@@ -1,5 +1,6 @@
 """The `cronlift` command itself: its subcommands, and what it imports."""
 
+import json
 import subprocess
 import sys
 
@@ -30,6 +31,27 @@ def test_every_command_is_listed_and_explains_itself(command):
 def test_wrong_usage_is_said_on_stderr(words, message):
     code, out, err = run(*words)
     assert (code, out) == (2, "")
+    assert message in err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("check", "--base=nope", "--json"), "'nope'"),
+        (("check", "--base=nope", "--format", "json"), "'nope'"),
+        (("check", "--base=nope", "--format=json"), "'nope'"),
+        (("diff", "--base=nope", "--json"), "'nope'"),
+        (("check", "no-such-folder", "--json"), "no-such-folder"),
+        (("diff", "--json", "--markdown"), "exclude each other"),
+        (("validate", "--json"), "Missing argument"),
+    ],
+)
+def test_wrong_usage_is_an_object_for_those_who_read_json(platform, words, message):
+    code, out, err = run(*words)
+    assert code == 2
+    found = json.loads(out)
+    assert found["ok"] is False
+    assert message in found["error"]
     assert message in err
 
 

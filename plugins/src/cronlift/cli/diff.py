@@ -18,6 +18,7 @@ from cronlift.diff.job_images import with_images
 from cronlift.diff.markdown import as_markdown
 from cronlift.diff.model import Diff, Side
 from cronlift.diff.text import as_text
+from cronlift.errors import AuthoringError
 from cronlift.facts.model import FileFacts
 from cronlift.teams.model import FILE_NAME, TeamEntry
 from cronlift.teams.read import SCHEMA_FILE, read_teams
@@ -46,14 +47,16 @@ def diff_command(
 
     Only the folders of teams that the change can affect are read. Nothing is changed, and no cluster is asked.
 
-    Exit code: 0 well, 1 the base or the teams cannot be read, 2 wrong usage.
+    Exit code: 0 well, 1 the teams or the environment cannot be read, 2 wrong usage, such as a base that is no commit.
     """
     if markdown and as_json:
         raise click.UsageError("--markdown and --json exclude each other.")
     moment = _moment(at)
     with refusing(as_json=as_json):
         start = root or Path.cwd()
-        found = diff_trees(start.resolve() if team else need_root(start), base, environment, moment, team)
+        folder = start.resolve() if team else need_root(start)
+        _need_base(folder, base)
+        found = diff_trees(folder, base, environment, moment, team)
     if as_json:
         click.echo(json.dumps({"ok": True, **found.to_json()}, indent=2, ensure_ascii=False))
     else:
@@ -150,6 +153,14 @@ def _images(root: Path, environment: str) -> dict[str, str]:
     """Return an environment's job images; none where there is no such environment."""
     file = root / ENVIRONMENTS / f"{environment}.yaml"
     return read_environment(root, file).job_images if file.is_file() else {}
+
+
+def _need_base(root: Path, base: str) -> None:
+    """Refuse a base that is no commit as wrong usage, as `cronlift check` does."""
+    try:
+        merge_base(root, base)
+    except AuthoringError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def _moment(text: str | None) -> datetime:
