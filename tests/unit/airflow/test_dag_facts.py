@@ -332,7 +332,7 @@ def test_every_task_with_a_fault_is_told_of(facts: dict[str, FileFacts]) -> None
     assert (none.file, none.line, none.kind) == ("dags/alpha/manifests.py", 5, "manifest")
     assert "no such manifest file 'jobs/none.yaml'" in none.message
     assert (pod.file, pod.line, pod.kind) == ("dags/alpha/jobs/pod.yaml", 2, "manifest")
-    assert pod == Finding(pod.file, 2, "the manifest holds no Job, but Pod", pod.cure, "manifest")
+    assert pod == Finding(pod.file, 2, "kind: the manifest holds no Job, but Pod", pod.cure, "manifest")
 
 
 def test_facts_survive_json(facts: dict[str, FileFacts]) -> None:
