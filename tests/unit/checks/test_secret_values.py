@@ -95,6 +95,12 @@ def test_what_is_none_passes(text: str, file: str) -> None:
     assert found(text, file) == []
 
 
+def test_what_is_sealed_lies_in_git_on_purpose() -> None:
+    sealed = "kind: SealedSecret\nspec:\n  encryptedData:\n    token: AgBy3i4OJSWK\n"
+    assert found(sealed, "examples/sealed.yaml") == []
+    assert len(found(sealed + "# ghp_" + "a1B2" * 9, "examples/sealed.yaml")) == 1
+
+
 def test_passwords_of_tests_open_nothing() -> None:
     assert found('password="hunter2"', "tests/unit/test_x.py") == []
     assert len(found('password="hunter2"', "dags/billing/tests/test_x.py")) == 1

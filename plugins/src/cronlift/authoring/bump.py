@@ -210,5 +210,5 @@ def _as_written(node: yaml.ScalarNode, value: str) -> str:
     if node.style in ("'", '"'):
         return f"{node.style}{value}{node.style}"
     # Helm's YAML reads 123e45 as a number, PyYAML does not.
-    is_number = re.fullmatch(r"[-+0-9._eE]+", value)
+    is_number = re.fullmatch(r"[-+]?[0-9_]*\.?[0-9_]*([eE][-+]?[0-9]+)?", value)
     return value if value and yaml.safe_load(value) == value and not is_number else f'"{value}"'
