@@ -81,7 +81,10 @@ class Unpacked:
     running: list[Running] = field(default_factory=list)
 
     def run(self, *command: str, timeout: float = 120, **options: object) -> Finished:
-        """Run a command to its end with the image's entrypoint left out; stdout and stderr together."""
+        """Run a command to its end with the image's entrypoint left out; stdout and stderr together.
+
+        runc copies each through a pipe of its own, so on a busy machine their lines may change places.
+        """
         bundle, container = self._bundle(list(command), **options)
         try:
             done = subprocess.run(

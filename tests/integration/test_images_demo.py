@@ -32,7 +32,8 @@ class Ran:
 
     @property
     def result(self) -> str:
-        return self.out.rpartition("Result: ")[2].strip()
+        # The rest of its line, not of the output: lines of stderr may come after it, see `Unpacked.run`.
+        return self.out.rpartition("Result: ")[2].partition("\n")[0].strip()
 
 
 def rows(path: Path, delimiter: str = ",") -> list[dict[str, str]]:
