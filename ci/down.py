@@ -1,5 +1,6 @@
 """Remove the local platform from this machine: git server, cluster, state; the cache of built things stays."""
 
+import argparse
 import shutil
 
 from ci.cluster import choose
@@ -17,5 +18,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
     with exit_with_words():
         main()

@@ -1,5 +1,6 @@
 """The pins of versions.env; `python -m ci.pins` fills its empty digests where a registry answers."""
 
+import argparse
 import re
 import sys
 from collections.abc import Callable
@@ -108,5 +109,6 @@ def set_chart_digest(values: str, key: str, digest: str) -> str:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
     with exit_with_words():
         main()

@@ -1,5 +1,6 @@
 """Forget the platform's database, runs and logs, then bring it up anew; cluster and images stay."""
 
+import argparse
 import os
 
 from ci import release, up
@@ -22,5 +23,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
     with exit_with_words():
         main()

@@ -1,5 +1,6 @@
 """Print the UI's address and login, and open it where there is a browser."""
 
+import argparse
 import os
 import webbrowser
 
@@ -15,5 +16,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
     with exit_with_words():
         main()

@@ -1,5 +1,6 @@
 """Bring the whole platform up, or back: cluster, images, git, chart, demo jobs. Every step is a no-op when done."""
 
+import argparse
 import socket
 import sys
 import time
@@ -66,5 +67,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
     with exit_with_words():
         main()
