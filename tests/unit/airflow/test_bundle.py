@@ -104,6 +104,41 @@ def test_pitfall_2_path_stays_while_versions_change(make, repository):  # noqa: 
     assert made.path.resolve() != first
 
 
+@pytest.mark.filterwarnings("ignore:GitWildMatchPattern:DeprecationWarning")
+def test_what_would_end_the_dag_processor_never_gets_there(make, repository, reports):  # noqa: F811
+    repository.publish()
+    made = make()
+    made.initialize()
+    before = made.get_current_version()
+    repository.write("dags/demo/.airflowignore", "!\n")
+    commit = repository.publish()
+    made.refresh()
+    assert made.get_current_version() == before
+    refusal = reports[-1][0][2].refusal
+    assert refusal.startswith(f"commit {commit} is not taken over: Airflow cannot read .airflowignore: ")
+    repository.write("dags/demo/.airflowignore", "old\n")
+    repository.publish()
+    made.refresh()
+    assert reports[-1][0][2].refusal == ""
+    assert (made.path / ".airflowignore").read_text() == "old\n"
+
+
+def test_version_that_cannot_be_marked_as_used_is_told_and_refreshes_go_on(make, repository, reports, monkeypatch):  # noqa: F811
+    def full(_lock):
+        raise OSError(28, "No space left on device")
+
+    repository.publish()
+    made = make()
+    with monkeypatch.context() as patched:
+        patched.setattr(adapter.BundleVersionLock, "acquire", full)
+        made.initialize()
+        made.refresh()
+    assert ["No space left on device" in arguments[2].refusal for arguments, _ in reports] == [True, True]
+    made.refresh()
+    assert reports[-1][0][2].refusal == ""
+    assert (made.path / "a.py").exists()
+
+
 def test_pitfall_6_refusal_is_logged_once_and_the_last_good_copy_stays(make, repository, caplog, reports):  # noqa: F811
     repository.publish()
     made = make()
@@ -123,7 +158,8 @@ def test_pitfall_6_refusal_is_logged_once_and_the_last_good_copy_stays(make, rep
         assert any("follows git again" in record.getMessage() for record in caplog.records)
 
 
-def test_pitfall_6_without_any_good_copy_airflow_must_not_look_at_an_empty_folder(make, repository):  # noqa: F811
+def test_pitfall_6_without_any_good_copy_airflow_must_not_look_at_an_empty_folder(make, repository, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(delivery_status, "count_known_files", lambda bundle: 3)
     made = make()
     with pytest.raises(SourceMissingError, match=r"Bundle demo has no copy yet: .*current is not there"):
         made.initialize()
@@ -131,6 +167,20 @@ def test_pitfall_6_without_any_good_copy_airflow_must_not_look_at_an_empty_folde
     repository.publish()
     made.initialize()
     assert made.is_initialized
+
+
+def test_pitfall_6_new_team_without_a_folder_is_logged_once(make, repository, caplog):  # noqa: F811
+    made = make()
+    with caplog.at_level(logging.INFO, adapter.log.name):
+        made.initialize()
+        for _ in range(3):
+            made.refresh()
+    said = [record.getMessage().partition(": ")[0] for record in caplog.records if record.name == adapter.log.name]
+    assert said == ["Bundle demo has no copy yet"]
+    assert made.get_current_version() is None
+    repository.publish()
+    made.refresh()
+    assert (made.path / "a.py").exists()
 
 
 def cleaned_up(storage, monkeypatch):

@@ -47,7 +47,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     root = bad_repo(tmp_path_factory.mktemp("bad"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(facts_pool, "IMPORT_TIMEOUT_SECONDS", 10.0)
-        done = check(root, "--json", "--file-budget", 0.6)
+        done = check(root, "--json", "--file-budget", 2)
     assert done.exit_code == 1, done.output
     found: dict[str, Any] = json.loads(done.stdout)
     return found
@@ -239,6 +239,26 @@ def test_what_the_bundle_would_refuse_is_told_in_its_words(tmp_path: Path) -> No
         ("dags/audit/shared", "shared is a symbolic link to ../billing, which leaves the folder"),
         ("dags/billing/around", "around is a symbolic link to ., a folder around itself"),
     }
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "words"),
+    [
+        ("again", "-> jobs", "again is a symbolic link to a folder"),
+        (".airflowignore", "!\n", "cannot read .airflowignore"),
+    ],
+)
+def test_what_would_end_the_dag_processor_is_told_and_other_teams_are_checked(
+    tmp_path: Path, file: str, text: str, words: str
+) -> None:
+    root = good_repo(tmp_path / "repo")
+    write(root, {file: text, "/dags/audit/empty.py": plain("audit__wrong", owner="airflow")})
+    faults = json.loads(check(root, "--json").stdout)["faults"]
+    assert [(each["check"], each["file"]) for each in faults] == [
+        ("owner", "dags/audit/empty.py"),
+        ("deliverable", "dags/billing"),
+    ]
+    assert words in faults[1]["what"]
 
 
 def test_a_mass_deletion_must_be_said_to_be_wanted(tmp_path: Path) -> None:

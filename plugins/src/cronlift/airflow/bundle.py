@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from airflow.dag_processing.bundles.base import (
 
 from cronlift.airflow import delivery_status
 from cronlift.airflow.callback_stats import forget_stats_of_callbacks
+from cronlift.airflow.dag_files import list_files
 from cronlift.airflow.source_links import URL_PREFIX
 from cronlift.bundle.delivery import Delivery, Outcome
 from cronlift.bundle.forge import folder_address
@@ -77,6 +79,7 @@ class GitSyncBundle(BaseDagBundle):
             Path(link),
             path,
             known_files=lambda: delivery_status.count_known_files(self.name) if is_dag_processor() else 0,
+            examine=list_files,
             parses=running_children if is_dag_processor() else tuple,
         )
         self._use: BundleVersionLock | None = None
@@ -94,7 +97,7 @@ class GitSyncBundle(BaseDagBundle):
         A version that cannot be had leaves `path` absent: Airflow then puts the task back, without using up a try.
 
         Raises:
-            SourceMissingError: No version was asked for, and there is no good copy at all.
+            SourceMissingError: As `refresh`, where no version was asked for.
         """
         if is_dag_processor():
             forget_stats_of_callbacks()
@@ -108,15 +111,21 @@ class GitSyncBundle(BaseDagBundle):
         """Take over what git-sync publishes, or keep the last good copy.
 
         Raises:
-            SourceMissingError: There is no good copy at all: an empty folder would make every DAG stale.
+            SourceMissingError: There is no good copy at all, and Airflow knows DAGs of this bundle: an empty folder
+                would make them stale. A new team, of which it knows none, waits, for Airflow would log a traceback a
+                second.
         """
         with self.lock():
             outcome = self._delivery.refresh()
             if outcome.version is None and self._delivery.wants_another_look:
                 outcome = self._delivery.refresh()
-            self._keep(outcome)
+            try:
+                self._keep(outcome)
+            except OSError as error:
+                refusal = f"the version cannot be marked as used, and Airflow may remove it: {error}"
+                outcome = replace(outcome, refusal=outcome.refusal or refusal)
         self._tell(outcome)
-        if outcome.version is None:
+        if outcome.version is None and not self._is_new():
             raise SourceMissingError(f"Bundle {self.name} has no copy yet: {outcome.refusal}")
 
     def get_current_version(self) -> BundleVersion | None:
@@ -139,6 +148,9 @@ class GitSyncBundle(BaseDagBundle):
         if self._view_url_template or not base or not self._address("commit"):
             return super().view_url_template()
         return f"{base}{URL_PREFIX}/source/{self.name}/{{version}}"
+
+    def _is_new(self) -> bool:
+        return is_dag_processor() and delivery_status.count_known_files(self.name) == 0
 
     def _address(self, commit: str) -> str | None:
         return folder_address(self._url, commit, self._folder, self._view_url)
@@ -168,11 +180,12 @@ class GitSyncBundle(BaseDagBundle):
         now = time.monotonic()
         if not outcome.flipped and self._use and now - self._used_at < KEEP_EVERY_SECONDS:
             return
-        before, self._use = self._use, BundleVersionLock(self.name, outcome.version)  # type: ignore[no-untyped-call]
-        self._use.acquire()  # type: ignore[no-untyped-call]
-        if before:
-            before.release()  # type: ignore[no-untyped-call]
-        self._used_at = now
+        self._used_at = float("-inf")  # a storage that fails here is tried again at the next refresh
+        use = BundleVersionLock(self.name, outcome.version)  # type: ignore[no-untyped-call]
+        use.acquire()  # type: ignore[no-untyped-call]
+        if self._use:
+            self._use.release()  # type: ignore[no-untyped-call]
+        self._use, self._used_at = use, now
         for version in self._store.known_versions():
             if not get_bundle_tracking_file(self.name, version).exists():
                 with BundleVersionLock(self.name, version):  # type: ignore[no-untyped-call]
@@ -182,7 +195,9 @@ class GitSyncBundle(BaseDagBundle):
     def _tell(self, outcome: Outcome) -> None:
         """Say what changed, once; and measure."""
         if outcome.refusal != self._said:
-            if outcome.refusal and outcome.version:
+            if outcome.refusal and not outcome.version:
+                log.error("Bundle %s has no copy yet: %s", self.name, outcome.refusal)
+            elif outcome.refusal:
                 log.error("Bundle %s keeps version %s: %s", self.name, outcome.version, outcome.refusal)
             elif self._said and outcome.version:
                 log.info("Bundle %s follows git again, at commit %s", self.name, outcome.commit)

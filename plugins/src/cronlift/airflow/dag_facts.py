@@ -279,14 +279,6 @@ def _waited_seconds() -> float:
         return 0.0
 
 
-def list_files(folder: Path) -> list[Path]:
-    """Return the DAG files of a bundle, as Airflow finds them: .airflowignore and its heuristic count."""
-    from airflow.dag_processing.importers import get_importer_registry
-
-    found = get_importer_registry().list_dag_files(str(folder), safe_mode=True)
-    return sorted(Path(each) for each in found)
-
-
 def block_database() -> None:
     """Keep code in DAG files from Airflow's database, as the DAG processor's children do."""
     from airflow.sdk.execution_time.supervisor import block_orm_access

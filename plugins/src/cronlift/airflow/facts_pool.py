@@ -97,12 +97,12 @@ def load_facts(
         processes = stack.enter_context(started_workers(workers))
         doubtful = _doubtful(bundles, files) if twice else frozenset()
         others = stack.enter_context(started_workers(workers, _OTHER_SEED)) if doubtful else []
-        jobs = _jobs(processes[0], bundles, files, deployment)
+        jobs, unlisted = _jobs(processes[0], root, bundles, files, deployment)
         done = _share(processes, jobs, _asker(root, at, runs, hours, deployment), progress, len(jobs))
         fit = [job for job, facts in done if job.file in doubtful and facts.dags]
         again = {job.file: hashes for job, hashes in _share(others, fit, _hash_asker(deployment), None, len(fit))}
         found = [_with_varying(facts, again.get(job.file, {})) for job, facts in done]
-    return sorted(found, key=lambda facts: facts.path)
+    return sorted([*found, *unlisted], key=lambda facts: facts.path)
 
 
 @contextmanager
@@ -165,12 +165,29 @@ def _doubtful(bundles: Sequence[Bundle], files: Collection[Path] | None) -> froz
 
 
 def _jobs(
-    worker: "Worker", bundles: Sequence[Bundle], files: Collection[Path] | None, deployment: Mapping[str, Any]
-) -> list[Job]:
-    found = worker.ask({"folders": [str(each.folder) for each in bundles], **deployment})["value"]
-    jobs = [Job(each, Path(file)) for each in bundles for file in found[str(each.folder)]]
+    worker: "Worker",
+    root: Path,
+    bundles: Sequence[Bundle],
+    files: Collection[Path] | None,
+    deployment: Mapping[str, Any],
+) -> tuple[list[Job], list[FileFacts]]:
+    """Return the files to parse, and the folders over which Airflow would fail."""
+    answer = worker.ask({"folders": [str(each.folder) for each in bundles], **deployment})
+    if "error" in answer:
+        raise CronliftError(f"The DAG files could not be listed: {answer['error']}.")
+    found = answer["value"]
+    jobs = [Job(each, Path(file)) for each in bundles for file in found[str(each.folder)].get("files", ())]
     wanted = None if files is None else {each.resolve() for each in files}
-    return jobs if wanted is None else [each for each in jobs if each.file.resolve() in wanted]
+    unlisted = []
+    for each in bundles:
+        if why := found[str(each.folder)].get("refused"):
+            path = _shown(each.folder, root)
+            unlisted.append(FileFacts(path, each.name, 0.0, (Finding(path, None, why, kind="deliverable"),)))
+    return (jobs if wanted is None else [each for each in jobs if each.file.resolve() in wanted]), unlisted
+
+
+def _shown(path: Path, root: Path) -> str:
+    return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
 
 
 def _asker(
@@ -186,7 +203,7 @@ def _asker(
         )
         if "value" in answer:
             return FileFacts.from_json(answer["value"])
-        path = job.file.relative_to(root).as_posix() if job.file.is_relative_to(root) else job.file.as_posix()
+        path = _shown(job.file, root)
         cure = "Take out what hangs, or ends the process: the DAG processor imports the file again and again."
         return FileFacts(path, job.bundle.name, 0.0, (Finding(path, None, answer["error"], cure),))
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from cronlift import uri_grammar
+from cronlift.errors import ContentRefusedError
 
 FILE_PATIENCE_SECONDS = 60.0
 """Airflow itself gives up after 30 s, [core] dagbag_import_timeout, by a signal that compiled code does not look at."""
@@ -68,7 +69,7 @@ def _answer(request: dict[str, Any]) -> Any:
 
     os.environ.update(request["environment"])
     if "folders" in request:
-        return {each: [str(file) for file in dag_facts.list_files(Path(each))] for each in request["folders"]}
+        return {each: _list(Path(each)) for each in request["folders"]}
     folder = Path(request["folder"])
     if request.get("hashes"):
         return dag_facts.hashes(Path(request["file"]), request["team"], folder)
@@ -76,6 +77,15 @@ def _answer(request: dict[str, Any]) -> Any:
     span = dag_facts.Span(at, request["runs"], timedelta(hours=request["hours"]))
     found = dag_facts.read_file(Path(request["file"]), request["team"], folder, root, span)
     return found.to_json()
+
+
+def _list(folder: Path) -> dict[str, Any]:
+    from cronlift.airflow.dag_files import list_files
+
+    try:
+        return {"files": [str(file) for file in list_files(folder)]}
+    except ContentRefusedError as error:
+        return {"refused": str(error)}
 
 
 def in_child(work: Callable[[], Any], patience_seconds: float = FILE_PATIENCE_SECONDS) -> dict[str, Any]:

@@ -55,6 +55,7 @@ class Delivery:
         link: git-sync's link.
         path: The bundle's folder in the repository; "." for all of it.
         known_files: Returns how many files with DAGs Airflow knows of, for a pod without any copy.
+        examine: Looks at a new copy before it is shown; raises `ContentRefusedError` when Airflow would fail over it.
         parses: Returns the ids of processes that parse files now.
         clock: Wall clock, seconds.
     """
@@ -63,6 +64,7 @@ class Delivery:
     link: Path
     path: str
     known_files: Callable[[], int] = lambda: 0
+    examine: Callable[[Path], object] = lambda _folder: None
     parses: Callable[[], Iterable[int]] = tuple
     clock: Callable[[], float] = time.time
     _seen: Source | None = None
@@ -138,6 +140,7 @@ class Delivery:
         judge(new, old, self.known_files() if old is None else 0, self.path, is_gits=is_gits)
         if self.store.whole(new.version) is None:
             self.store.build(new, _worktree_reader(source), current, source.algorithm)
+        self.examine(self.store.folder(new.version))
         if find_source(self.link, self.path) != source:
             raise SourceMissingError(f"git-sync moved on from commit {source.commit} meanwhile")
         self._show(new, old)

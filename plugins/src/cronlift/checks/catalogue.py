@@ -189,7 +189,9 @@ CHECKS: tuple[Check, ...] = (
     Check(
         "deliverable",
         "A team's folder is one that its bundle takes over: no file of more than 50 MiB, no symbolic link that leaves "
-        "the folder or leads around itself, and with `--base` no mass deletion that nobody has said to be wanted.",
+        "the folder or leads around itself, nothing that Airflow fails over (a folder that it reaches twice by a "
+        "symbolic link, an .airflowignore or zip file that it cannot read), and with `--base` no mass deletion that "
+        "nobody has said to be wanted.",
         "Airflow would keep the last good copy, and nothing of this commit or a later one would run.",
         "Take the file out of the folder: data belongs into a volume or an object store, shared code into the image.",
         "dags/billing/data -> /srv/data",

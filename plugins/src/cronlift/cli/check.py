@@ -135,7 +135,8 @@ def run(
     files = tree.facts(parsed, paths, progress.files) if parsed else []
     faults += check_files(files, budget)
     whole = [name for name in names if tree.is_whole(name, paths)]
-    known = [each.name for each in parsed if each.name in whole]
+    unlisted = {each.team for each in files for found in each.findings if found.kind == "deliverable"}
+    known = [each.name for each in parsed if each.name in whole and each.name not in unlisted]
     faults += orphans(tree.files_of(known), [each for each in files if each.team in known])
     faults += deliverable(tree, whole, change)
     faults += tree.ruff(bundles, paths)

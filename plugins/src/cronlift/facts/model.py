@@ -20,8 +20,8 @@ class Finding:
         kind: "import" (the file does not import), "timeout" (that took too long), "dag-id" (it is another team's),
             "variable", "connection", "network", "process" or "database" (the file asked for one while it was imported),
             "varying" (a value that is another at each parse), "policy" (a rule of `cronlift.policy`, named by `rule`),
-            "manifest" (another fault of a manifest), "timetable" (it cannot tell the next runs), or "advice" (a warning
-            of the package).
+            "manifest" (another fault of a manifest), "timetable" (it cannot tell the next runs), "deliverable" (Airflow
+            fails over the folder, which is `file`), or "advice" (a warning of the package).
         rule: Id of the rule, for a "policy" finding.
     """
 
