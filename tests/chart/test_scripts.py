@@ -647,6 +647,7 @@ def test_where_tells_commit_state_and_age(tmp_path, monkeypatch, capsys):
     server.server_close()
     answer = json.loads(capsys.readouterr().out)
     assert list(answer["bundles"]) == ["demo"]
+    assert answer["bundles"]["demo"]["link"] == kwargs["link"]
     assert answer["bundles"]["demo"]["synced_seconds_ago"] > 1
     (tree,) = answer["links"].values()
     assert (tree["commit"], tree["problem"], tree["synced_seconds_ago"] is not None) == ("abc", None, True)

@@ -21,12 +21,17 @@ STEP_SECONDS = 0.5
 COUNT = re.compile(r'^git_sync_count_total\{[^}]*status="(?:success|noop)"[^}]*\} ([0-9.e+]+)$', re.MULTILINE)
 
 
+def link_of(bundle: dict) -> str:
+    """Return the path of the git-sync link that a bundle follows."""
+    kwargs = bundle.get("kwargs") or {}
+    return kwargs.get("link") or re.sub(r"(/current)(/.*)?$", r"\1", kwargs.get("path", ""))
+
+
 def trees(bundles: list[dict]) -> dict[str, dict]:
     """Return git-sync's links by path, each with its commit and where its counts are served."""
     found = {}
     for bundle in bundles:
-        kwargs = bundle.get("kwargs") or {}
-        path = kwargs.get("link") or re.sub(r"(/current)(/.*)?$", r"\1", kwargs.get("path", ""))
+        kwargs, path = bundle.get("kwargs") or {}, link_of(bundle)
         try:
             commit = os.path.basename(os.readlink(path))
         except OSError as error:
@@ -49,6 +54,7 @@ def states(storage: str, bundles: list[dict], now: datetime) -> dict[str, dict]:
             continue
         synced = state.get("synced_seconds_ago")
         found[bundle["name"]] = {
+            "link": link_of(bundle),
             "version": state["version"],
             "commit": state["commit"],
             "refusal": state["refusal"],

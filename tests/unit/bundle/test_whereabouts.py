@@ -10,8 +10,8 @@ HEAD, OLD = "b" * 40, "a" * 40
 GIT = Repository("/git/current", "https://example.com/dags.git", "main", head=HEAD)
 ANSWER = {
     "links": {"/git/current": {"commit": HEAD, "problem": None, "synced_seconds_ago": 2.0}},
-    "bundles": {"demo": {"version": "v1", "commit": HEAD, "refusal": "", "checked_seconds_ago": 1.0,
-                         "synced_seconds_ago": 3.0}},
+    "bundles": {"demo": {"link": "/git/current", "version": "v1", "commit": HEAD, "refusal": "",
+                         "checked_seconds_ago": 1.0, "synced_seconds_ago": 3.0}},
     "database": {"bundles": {"demo": {"version": "v1", "refreshed_seconds_ago": 1.0, "dags": 4}}, "import_errors": []},
 }  # fmt: skip
 
@@ -71,6 +71,18 @@ def test_link_that_leads_nowhere_is_told():
 def test_refusal_is_told_with_what_is_kept():
     refused = changed("bundles", "demo", "refusal", value="4 of 5 Python files are gone")
     assert bad(refused) == [f"stays at version v1 of commit {HEAD[:10]}: 4 of 5 Python files are gone"]
+
+
+def test_bundle_that_has_not_taken_the_commit_is_told_though_the_link_has_it():
+    late = changed("bundles", "demo", "commit", value=OLD)
+    assert bad(late) == ["is at version v1 of commit aaaaaaaaaa, which has not bbbbbbbbbb yet"]
+    assert bad(late, wanted=OLD) == []
+
+
+def test_bundle_that_nobody_refreshes_any_more_is_told():
+    hanging = changed("bundles", "demo", "checked_seconds_ago", value=7200.0)
+    (what,) = bad(hanging)
+    assert what.endswith("has not looked at git for 7200 s: see dag-processor-1")
 
 
 def test_version_that_airflow_has_not_taken_up_is_told():

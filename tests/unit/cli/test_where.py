@@ -94,7 +94,8 @@ async def release(repository, monkeypatch):
     monkeypatch.chdir(repository.work)
     head = repository.git("rev-parse", "HEAD")
     async with Release(str(repository.work)).serve() as served:
-        state = {"version": "v1", "commit": head, "refusal": "", "synced_seconds_ago": 1.0}
+        state = {"link": "/git/current", "version": "v1", "commit": head, "refusal": "", "checked_seconds_ago": 1.0}
+        state |= {"synced_seconds_ago": 1.0}
         database = {"bundles": {"demo": {"version": "v1", "dags": 4}}, "import_errors": []}
         served.outputs["dag-processor"] = answer(head, database=database) | {"bundles": {"demo": state}}
         served.outputs["scheduler"] = answer(head)

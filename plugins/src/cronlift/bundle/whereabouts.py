@@ -6,7 +6,8 @@ from enum import Enum
 from typing import Any
 
 STALE_SECONDS = 60.0
-"""git-sync looks every few seconds; without a success for a minute something is in its way."""
+"""git-sync looks every few seconds, and a bundle says at least every 30 what it saw; after a minute without, something
+is in the way."""
 SHORT = 10
 
 Contains = Callable[[str, str], bool | None]
@@ -94,11 +95,11 @@ def judge(repositories: Sequence[Repository], pods: Sequence[Pod], wanted: str, 
                 f"commit {wanted[:SHORT]}", Mark.BAD, f"is not in {refs}, as far as is known here: merged? `git fetch`?"
             )
         )
+    targets = {each.link: (wanted if each in holders else "") or each.head for each in repositories}
     for repository in repositories:
-        target = (wanted if repository in holders else "") or repository.head
-        facts += _judge_repository(repository, asked, target, contains)
+        facts += _judge_repository(repository, asked, targets[repository.link], contains)
     for pod in asked:
-        facts += _judge_bundles(pod)
+        facts += _judge_bundles(pod, targets, contains)
     return facts
 
 
@@ -124,8 +125,8 @@ def _judge_repository(repository: Repository, pods: Sequence[Pod], target: str, 
         yield Fact(repository.subject, mark, f"{pod.name} has {commit[:SHORT]}{words}, {synced}")
 
 
-def _judge_bundles(pod: Pod) -> Iterator[Fact]:
-    """Compare what was copied with what Airflow says it parses; only a DAG processor knows."""
+def _judge_bundles(pod: Pod, targets: Mapping[str, str], contains: Contains) -> Iterator[Fact]:
+    """Compare what was copied with what is wanted and with what Airflow says it parses; only a DAG processor knows."""
     database = pod.answer.get("database")
     if database is None:
         return
@@ -135,6 +136,11 @@ def _judge_bundles(pod: Pod) -> Iterator[Fact]:
             yield Fact(subject, Mark.NOTE, f"{row['dags']} DAGs; it is not copied, so its commit is that of the link")
         elif state["refusal"]:
             yield Fact(subject, Mark.BAD, f"stays at {_shown(state)}: {state['refusal']}")
+        elif (target := targets.get(state["link"], "")) and not _has(state["commit"], target, contains):
+            yield Fact(subject, Mark.BAD, f"is at {_shown(state)}, which has not {target[:SHORT]} yet")
+        elif state["checked_seconds_ago"] > STALE_SECONDS:
+            age = f"{state['checked_seconds_ago']:.0f} s"
+            yield Fact(subject, Mark.BAD, f"is at {_shown(state)}, and has not looked at git for {age}: see {pod.name}")
         elif state["version"] != row["version"]:
             yield Fact(
                 subject,
