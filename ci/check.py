@@ -24,7 +24,7 @@ BIN = Path(sys.executable).parent
 """Where the lock's programs are: beside the Python that runs this."""
 
 AT_ONCE = max(2, os.cpu_count() or 1)
-TIMEOUT_SECONDS = 900.0
+TIMEOUT_SECONDS = 2700.0
 
 
 @dataclass(frozen=True)

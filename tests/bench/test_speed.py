@@ -34,6 +34,8 @@ def test_latency_of_a_job(short_dag: ScratchDag, figures: dict[str, Any]) -> Non
             run_id = short_dag.start()
             run = short_dag.airflow.wait(short_dag.dag_id, run_id, 120)
             assert run["state"] == "success"
+            # The watch here may tell of the end after Airflow's has.
+            wait_for(lambda run_id=run_id: jobs.first(run_id, "Complete"), "Complete", 30)
             created, completed = jobs.first(run_id), jobs.first(run_id, "Complete")
             assert created
             assert completed

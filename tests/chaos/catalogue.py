@@ -7,7 +7,8 @@ from tests.chaos import airflow_faults, kubernetes_faults, namespace_faults, peo
 from tests.chaos.ground import Strike
 from tests.live.many_jobs import Shape
 
-SHORT = Shape(seconds=25)
+SHORT = Shape(seconds=45)
+"""All run at once for a moment, though a busy machine takes half a minute to start them."""
 USUAL = Shape(seconds=40)
 LONG = Shape(seconds=75)
 """Longer than a triggerer takes to take tasks over, so that it finds their Jobs running."""

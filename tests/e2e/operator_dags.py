@@ -146,7 +146,7 @@ def say_failure(context):
 again = {{"retry_delay": timedelta(seconds=1)}}
 with DAG("{dag_id}", schedule=None, max_active_tasks=40):
     job("never_starts", start_timeout=timedelta(seconds=8), delete_policy="always")
-    job("too_long", execution_timeout=timedelta(seconds=35))
+    job("too_long", execution_timeout=timedelta(seconds=75))
     job("never_again", retries=3, **again)
     job("twice", "fails", retries=1, **again)
     job("policy", "fails", retries=0, on_failure_callback=say_failure)

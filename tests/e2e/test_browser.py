@@ -43,6 +43,7 @@ def browser() -> Iterator[Browser]:
     program = next((path for name in PROGRAMS if (path := shutil.which(name))), None)
     if program is None:
         pytest.fail(f"No browser: none of {', '.join(PROGRAMS)} is on PATH. Debian: apt-get install chromium")
+    expect.set_options(timeout=TIMEOUT_MILLISECONDS)
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=program, args=FLAGS)
         yield started
@@ -53,7 +54,6 @@ def browser() -> Iterator[Browser]:
 def page(browser: Browser) -> Page:
     page = browser.new_context(viewport=SIZE, color_scheme="light", reduced_motion="reduce").new_page()
     page.set_default_timeout(TIMEOUT_MILLISECONDS)
-    expect.set_options(timeout=TIMEOUT_MILLISECONDS)
     return page
 
 

@@ -21,7 +21,7 @@ def test_the_chart_deletes_old_logs_by_itself(airflow):
     kubectl("delete", "job", name, *IN_RELEASE, "--ignore-not-found", "--wait")
     kubectl("create", "job", name, "--from=cronjob/cronlift-log-clean", *IN_RELEASE)
     try:
-        kubectl("wait", "job", name, *IN_RELEASE, "--for=condition=Complete", "--timeout=60s")
+        kubectl("wait", "job", name, *IN_RELEASE, "--for=condition=Complete", "--timeout=180s", timeout_seconds=200)
         assert "Removed " in kubectl("logs", f"job/{name}", *IN_RELEASE)
         assert in_scheduler(f"ls {FOLDER}").split() == ["young"]
     finally:

@@ -68,7 +68,7 @@ def test_running_jobs_survive_an_upgrade_that_replaces_every_pod_and_migrates(ai
         assert figures["requests_failed"] == 0, answers
         if LONG:
             check_the_way_back(airflow, newer, before, head)
-    assert set(airflow.health().values()) == {"healthy"}
+    wait_for(lambda: is_healthy(airflow), "healthy Airflow", 120)
 
 
 def image_settings(reference: str) -> list[str]:

@@ -55,13 +55,13 @@ def pods_before() -> dict[str, Any]:
 
 
 def fingerprints() -> dict[str, Any]:
-    """Return what a replaced or restarted pod would change; the sweep's come and go by themselves."""
+    """Return what a replaced or restarted pod would change; those of CronJobs come and go by themselves."""
     return {
         pod["metadata"]["name"]: (
             pod["metadata"]["uid"],
             [status["restartCount"] for status in pod["status"].get("containerStatuses", [])],
         )
-        for pod in get("pods", f"--namespace={NAMESPACE}", "--selector=app.kubernetes.io/component!=sweep")["items"]
+        for pod in get("pods", f"--namespace={NAMESPACE}", "--selector=!batch.kubernetes.io/job-name")["items"]
     }
 
 

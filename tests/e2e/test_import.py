@@ -40,7 +40,7 @@ TAB = SETTINGS + "".join(f"* * * * * {command}\n" for command in LINES.values())
 
 def cronlift(*words: str) -> subprocess.CompletedProcess[str]:
     program = Path(sys.executable).parent / "cronlift"
-    return subprocess.run([str(program), *words], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run([str(program), *words], cwd=ROOT, capture_output=True, text=True, timeout=400, check=False)
 
 
 @pytest.fixture(scope="module")

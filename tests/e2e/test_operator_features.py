@@ -278,5 +278,5 @@ def test_failure_callback_is_called(bad: Finished) -> None:
 
 def dag_processor_output() -> str:
     return kubectl(
-        "logs", f"--namespace={RELEASE}", "deployment/cronlift-dag-processor", "--since=5m", "--all-containers"
+        "logs", f"--namespace={RELEASE}", "deployment/cronlift-dag-processor", "--since=20m", "--all-containers"
     )

@@ -75,7 +75,7 @@ def ruled(kube_config: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         kubectl("apply", "--filename=-", stdin=yaml.safe_dump_all(objects))
         api = launcher(NAME)
         bad = of_team(bad_job(IN_CEL[-1]), RULED)
-        wait_for(lambda: "cronlift" in answer(api, NAME, bad), "policy of the new team", ACTIVE_SECONDS)
+        wait_for(lambda: "(cronlift: " in answer(api, NAME, bad), "policy of the new team", ACTIVE_SECONDS)
         yield api
 
 

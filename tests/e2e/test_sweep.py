@@ -111,7 +111,7 @@ def test_the_chart_runs_the_sweep_by_itself() -> None:
     kubectl("delete", "job", name, *options, "--ignore-not-found", "--wait")
     kubectl("create", "job", name, "--from=cronjob/cronlift-sweep", *options)
     try:
-        kubectl("wait", "job", name, *options, "--for=condition=Complete", "--timeout=40s")
+        kubectl("wait", "job", name, *options, "--for=condition=Complete", "--timeout=180s", timeout_seconds=200)
         assert "live Jobs" in kubectl("logs", f"job/{name}", *options)
     finally:
         kubectl("delete", "job", name, *options, "--wait=false")

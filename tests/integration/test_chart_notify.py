@@ -18,8 +18,8 @@ session.flush()
 common = dict(is_stale=False, max_active_tasks=16, max_active_runs=16, max_consecutive_failed_dag_runs=0,
               has_task_concurrency_limits=False)
 for team, name, paused, due in (
-    ("demo", "fails", False, 3600), ("demo", "waits", False, 3600), ("demo", "missed", False, 30),
-    ("demo", "paused", True, 30), ("billing", "fails", False, 3600),
+    ("demo", "fails", False, 3600), ("demo", "waits", False, 3600), ("demo", "missed", False, 3600),
+    ("demo", "paused", True, 3600), ("billing", "fails", False, 3600),
 ):
     session.add(DagModel(dag_id=f"{team}__{name}", bundle_name=team, is_paused=paused,
                          next_dagrun_create_after=now + timedelta(seconds=due), **common))

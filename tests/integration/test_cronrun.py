@@ -133,6 +133,9 @@ def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[Flavour, Bo
             daemon.flavour: Both(stack.enter_context(make_host(tmp_path_factory.mktemp("host") / "root", daemon)))
             for daemon in (debian_cron(), cronie())
         }
+        # Daemons that start on either side of a minute's turn would run the jobs twice, or a minute apart.
+        while not 2 <= datetime.now(UTC).second < 50:
+            time.sleep(0.5)
         with contextlib.ExitStack() as running:
             options = {Flavour.DEBIAN: ("-L", "15"), Flavour.CRONIE: ()}
             daemons = {key: running.enter_context(each.host.cron(*options[key])) for key, each in made.items()}

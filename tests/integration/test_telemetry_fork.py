@@ -11,7 +11,7 @@ from tests.unit.airflow.telemetry import collector, statsd_daemon
 
 # What the triggerer does: set everything up, use it, fork, forget what should happen at the exit, run triggers.
 TRIGGERER = """
-import atexit, os, time
+import atexit, os, threading, time
 from types import SimpleNamespace
 from airflow import settings
 from airflow._shared.observability.traces import configure_otel
@@ -27,16 +27,15 @@ if pid:
     os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 atexit._clear()
 
-from cronlift.airflow.metrics import AirflowMetrics
+from cronlift.airflow.metrics import THREAD_NAME, AirflowMetrics
 from cronlift.airflow.spans import job_span
 
 metrics = AirflowMetrics()
 metrics.count("cronlift.jobs.ended", outcome="succeeded")
 ti = SimpleNamespace(dag_id="demo__a", run_id="r", task_id="x", map_index=-1, try_number=1, context_carrier=None)
 job_span(ti, {"metadata": {"name": "a-x"}}, "succeeded", "")
-while not metrics._queue.empty():
-    time.sleep(0.01)
-time.sleep(0.2)  # the last one is on its way
+metrics._queue.put(None)  # ends its thread, behind all that was counted
+next(each for each in threading.enumerate() if each.name == THREAD_NAME).join(10)
 atexit._run_exitfuncs()
 os._exit(0)
 """

@@ -1,5 +1,6 @@
 """Ask the login of the release all the time, as people and probes do, and note every answer."""
 
+import http.client
 import threading
 import urllib.error
 import urllib.request
@@ -8,7 +9,7 @@ from contextlib import contextmanager
 
 from ci.release import URL
 
-PAUSE_SECONDS, TIMEOUT_SECONDS = 0.25, 20
+PAUSE_SECONDS, TIMEOUT_SECONDS = 0.25, 60
 """A pod that has just started answers its first call after seconds."""
 
 
@@ -24,7 +25,7 @@ def asking_the_login() -> Iterator[list[str]]:
             try:
                 with direct.open(f"{URL}/api/v2/version", timeout=TIMEOUT_SECONDS) as answer:
                     answers.append(str(answer.status))
-            except OSError as error:
+            except (OSError, http.client.HTTPException) as error:
                 answers.append(f"{type(error).__name__}: {error}")
 
     thread = threading.Thread(target=ask)

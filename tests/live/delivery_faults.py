@@ -166,6 +166,8 @@ def volumes_wiped(delivery: Delivery) -> Iterator[str]:
     for component in READERS:
         execute(component, "git-sync", "sh", "-c", "rm -rf /git/current /git/.git; rm -rf /git/.worktrees/* || true")
         execute(component, component, "sh", "-c", "rm -rf /bundles/*")
+    # While git-sync clones again, a look at its link is a refusal; with luck there is none before it is back.
+    wait_for(lambda: not delivery.metrics()["cronlift_bundle_refused"], "end of the refusal", 60)
     yield ""
 
 
@@ -201,7 +203,7 @@ def faults() -> list[Named]:
         Named("bad credentials", bad_credentials, is_long=True),
         Named("repository emptied by mistake", emptied),
         # Airflow marks the DAG stale at each parse, and the bundle takes that back at its next look.
-        Named("broken DAG merged", broken_dag, stale_seconds=5),
+        Named("broken DAG merged", broken_dag, stale_seconds=15),
         Named("60 MiB file committed", lambda d: huge_file(d, 60), is_long=True),
         Named("1 GiB file committed", lambda d: huge_file(d, 1024), is_long=True),
         Named("git-sync killed -9 in the middle of a sync, 3 times", killed, is_long=True),

@@ -1,6 +1,7 @@
 """The stand-in shows the two defects of git-sync v4 that the bundle defends against, when a test asks for them."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -23,6 +24,12 @@ def until(is_true):
         time.sleep(0.05)
 
 
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 class Running:
     """The stand-in as a process of its own, syncing every 0.1 s."""
 
@@ -32,7 +39,7 @@ class Running:
         self.first = self.repository.commit()
         self.root, self.home = base / "synced", base / "home"
         self.home.mkdir()
-        self.port = 20000 + os.getpid() % 20000
+        self.port = free_port()
         flags = {"repo": self.repository.work, "ref": "main", "root": self.root, "link": "current", "period": "100ms",
                  "depth": 0, "max-failures": -1, "http-bind": f"127.0.0.1:{self.port}"}  # fmt: skip
         words = [f"--{name}={value}" for name, value in flags.items()]
@@ -45,6 +52,12 @@ class Running:
     def answers(self, path):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}") as answer:
             return answer.status, answer.read().decode()
+
+    def has_stopped(self):
+        """Tell whether no sync has ended for some periods."""
+        before = self.successes()
+        time.sleep(1)
+        return self.successes() == before
 
     def successes(self):
         return count_successes(self.answers("/metrics")[1])
@@ -60,7 +73,7 @@ def running(tmp_path):
 
 def test_stalled_connection_stops_syncing_without_a_word(running):
     (running.home / "defect-stall").touch()
-    time.sleep(0.5)
+    until(running.has_stopped)
     before = running.successes()
     running.repository.write("a.txt", "2")
     running.repository.commit()

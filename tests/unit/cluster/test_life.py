@@ -699,7 +699,7 @@ async def test_job_that_started_in_time_is_not_stopped_later(api, life):
 async def test_start_that_the_watch_missed_is_looked_up_before_giving_up(api, life, watch):
     """The API server may be away just when the first container starts."""
     api.watch_mode = "silent"
-    task = asyncio.ensure_future(life(options={"start_timeout_seconds": 0.2}).run())
+    task = asyncio.ensure_future(life(options={"start_timeout_seconds": 1.0}).run())
     job = await created(api)
     await until(lambda: api.calls["watch pods"])
     api.run_pod(job)

@@ -62,9 +62,9 @@ def test_huge_value_is_refused_before_it_is_made(source):
 )  # fmt: skip
 def test_nothing_huge_is_made_when_the_template_is_compiled(source):
     """Jinja works constant expressions out while it compiles, and the DAG processor compiles without a time limit."""
-    started = time.monotonic()
+    started = time.process_time()
     collect(source, [])
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize(
