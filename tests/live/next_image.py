@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ci.cluster import choose
+from ci.cluster.embedded.images import reference
 from ci.images import Image, build
 from ci.kubectl import kubectl
 from ci.release import NAMESPACE
@@ -58,11 +59,11 @@ def load_next_image(head: str) -> str:
     with tempfile.TemporaryDirectory(prefix="cronlift-next-") as folder:
         tag = hashlib.sha256(platform.tag.encode() + content).hexdigest()[:12]
         image = Image("airflow-next", tag, Path(folder, "airflow-next.tar"))
-        add_file(platform.archive, image.archive, path, content)
+        add_file(platform.archive, image.archive, path, content, reference(image))
         return choose().load([image])[image.name]
 
 
-def add_file(source: Path, target: Path, path: str, content: bytes) -> None:
+def add_file(source: Path, target: Path, path: str, content: bytes, name: str) -> None:
     """Copy an OCI archive with one layer more, which holds one file.
 
     Args:
@@ -70,6 +71,7 @@ def add_file(source: Path, target: Path, path: str, content: bytes) -> None:
         target: The new one.
         path: Of the file in the image, without a leading slash.
         content: Of the file.
+        name: The new image's reference.
     """
     layer = _layer(path, content)
     packed = gzip.compress(layer, mtime=0)
@@ -81,6 +83,7 @@ def add_file(source: Path, target: Path, path: str, content: bytes) -> None:
             return dict(json.load(file)) if file else {}
 
         index = read("index.json")
+        index["manifests"][0]["annotations"] = {"org.opencontainers.image.ref.name": name}
         manifest = read(_path(index["manifests"][0]["digest"]))
         config = read(_path(manifest["config"]["digest"]))
         replaced = {"index.json", _path(index["manifests"][0]["digest"]), _path(manifest["config"]["digest"])}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ci.cluster.embedded.layout import CONTAINERD_SOCKET
 from ci.cluster.embedded.scratch_image import write_scratch_image
-from ci.errors import CommandError
+from ci.errors import UserError
 from ci.images import Image
 from ci.paths import cache_dir
 from ci.process import run
@@ -50,13 +50,9 @@ def ctr(*words: str | Path) -> str:
 
 
 def _import(image: Image) -> None:
-    # The archive's own name depends on who wrote it, so the index gets the name that we promise. The base name drops
-    # the others: a short one ("x:test") would make CRI look for docker.io/library/x:test and fail.
-    words = ("images", "import", "--base-name", f"{PREFIX}/{image.name}", "--index-name", reference(image))
-    try:
-        ctr(*words, image.archive)
-    except CommandError as error:
-        # containerd collects garbage after another image's import and may take what this one has just written.
-        if "content digest" not in str(error):
-            raise
-        ctr(*words, image.archive)
+    # Every archive carries the image's reference; the base name drops other names: a short one ("x:test") would make
+    # CRI look for docker.io/library/x:test and fail. No --index-name: where the archive has the same name, containerd
+    # moves it from the index to the image, and may collect the index as garbage before ctr has unpacked it.
+    ctr("images", "import", "--base-name", f"{PREFIX}/{image.name}", image.archive)
+    if reference(image) not in ctr("images", "ls", "--quiet").split():
+        raise UserError(f"{image.archive} does not carry the name {reference(image)}", cure="Remove it, and try again")

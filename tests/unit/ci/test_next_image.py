@@ -15,14 +15,14 @@ def test_an_archive_gets_one_layer_more_and_all_its_digests_are_right(tmp_path: 
     program = tmp_path / "program"
     program.write_bytes(b"x")
     write_scratch_image(tmp_path / "old.tar", program, "localhost/x:1")
-    add_file(tmp_path / "old.tar", tmp_path / "new.tar", "opt/folder/file.py", b"content")
+    add_file(tmp_path / "old.tar", tmp_path / "new.tar", "opt/folder/file.py", b"content", "localhost/x:new")
     with tarfile.open(tmp_path / "new.tar") as archive:
         blobs = {member.name: archive.extractfile(member).read() for member in archive if member.isfile()}
     for name, blob in blobs.items():
         if name.startswith("blobs/sha256/"):
             assert hashlib.sha256(blob).hexdigest() == name.rpartition("/")[2]
     index = json.loads(blobs["index.json"])
-    assert index["manifests"][0]["annotations"]["org.opencontainers.image.ref.name"] == "localhost/x:1"
+    assert index["manifests"][0]["annotations"]["org.opencontainers.image.ref.name"] == "localhost/x:new"
     manifest = json.loads(blobs[f"blobs/{index['manifests'][0]['digest'].replace(':', '/')}"])
     config = json.loads(blobs[f"blobs/{manifest['config']['digest'].replace(':', '/')}"])
     assert len(manifest["layers"]) == len(config["rootfs"]["diff_ids"]) == 2
