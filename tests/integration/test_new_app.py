@@ -120,7 +120,7 @@ def test_the_page_leads_from_the_first_file_to_the_platforms_pull_request(
     diff = say("git fetch --quiet && git diff --unified=0 main origin/bump-invoice-mailer-0.1.0")
     changed = [line for line in diff.splitlines() if re.match(r"[+-][^+-]", line)]
     assert changed == [f"+  invoice-mailer: {IMAGE}:0.1.0"] * 2
-    assert "is there already: nothing to do" in say(app + "make bump", PLATFORM=origin, CRONLIFT=command)
+    assert "bump-invoice-mailer-0.1.0 is there already\n" in say(app + "make bump", PLATFORM=origin, CRONLIFT=command)
     say("git merge --quiet --ff-only origin/bump-invoice-mailer-0.1.0 && git push --quiet origin main")
     say(f"git push --quiet --delete {origin} bump-invoice-mailer-0.1.0")
     assert "has registry.example.com/cronlift/invoice-mailer:0.1.0 already" in say(

@@ -77,3 +77,44 @@ def test_a_folder_inside_the_platform_or_with_files_in_the_way_is_refused(app: P
     code, _, err = run("invoice-mailer")
     assert code == 1
     assert "job.yaml: is there already" in err
+
+
+GH = """\
+#!/bin/sh
+# The first `create` fails, as for a token without the right; later ones are remembered, and `list` shows them.
+cd "${0%/*}"
+echo "$@" >> said
+case "$2" in
+  list) cat opened 2> /dev/null || true ;;
+  create)
+    if mkdir failed 2> /dev/null; then echo "Resource not accessible" >&2; exit 1; fi
+    echo https://git.example.com/platform/pull/7 | tee opened ;;
+esac
+"""
+
+
+def test_a_release_whose_pull_request_could_not_be_opened_gets_it_from_the_next_run(app: Path, platform: Path) -> None:
+    person = ("-c", "user.name=x", "-c", "user.email=x@x.invalid")
+    for words in (("init", "-q", "-b", "main"), ("add", "."), (*person, "commit", "-qm", "Begin")):
+        said("git", *words, cwd=platform)
+    origin, programs = platform.parent / "platform.git", platform.parent / "programs"
+    said("git", "clone", "-q", "--bare", platform, origin, cwd=platform)
+    programs.mkdir()
+    (programs / "gh").write_text(GH)
+    (programs / "gh").chmod(0o755)
+
+    def bump() -> "subprocess.CompletedProcess[str]":
+        command = ["make", "bump", "TAG=0.1.0", f"PLATFORM={origin}"]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+        environment |= {"PATH": f"{programs}:{os.environ['PATH']}", "GH_TOKEN": "x", "CRONLIFT": str(BIN / "cronlift")}
+        return subprocess.run(command, cwd=app, env=environment, capture_output=True, text=True, check=False)
+
+    first, second, third = bump(), bump(), bump()
+    assert first.returncode != 0
+    assert "Resource not accessible" in first.stderr
+    assert (second.returncode, third.returncode) == (0, 0), second.stderr + third.stderr
+    assert second.stdout.endswith("https://git.example.com/platform/pull/7\n")
+    assert "Its pull request is there too: https://git.example.com/platform/pull/7" in third.stdout
+    asked = (programs / "said").read_text().splitlines()
+    assert [words.split()[1] for words in asked] == ["create", "list", "create", "list"]
+    assert {f"--repo {origin} --head bump-invoice-mailer-0.1.0" in words for words in asked} == {True}
