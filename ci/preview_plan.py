@@ -3,7 +3,7 @@
 import hashlib
 import ipaddress
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -139,8 +139,15 @@ def cidr(address: str) -> str:
     return f"{address}/{ipaddress.ip_address(address).max_prefixlen}"
 
 
-def table(namespaces: Sequence[Mapping[str, Any]], now: datetime) -> str:
-    """Return a line for each preview: namespace, branch, commit, when it goes."""
+def table(namespaces: Sequence[Mapping[str, Any]], now: datetime, removal: Callable[[str], str]) -> str:
+    """Return a line for each preview: namespace, branch, commit, when it goes.
+
+    Args:
+        namespaces: Of the previews.
+        now: What time it is.
+        removal: Branch -> the command that removes its preview; said of those that have expired, because one whose
+            reaper is not there, or cannot run, stays.
+    """
     lines = []
     for each in namespaces:
         metadata = each["metadata"]
@@ -151,6 +158,8 @@ def table(namespaces: Sequence[Mapping[str, Any]], now: datetime) -> str:
         elif not until:
             state = f"has no {EXPIRES}: it stays"
         else:
-            state = f"until {until}" + (", expired" if until <= stamp(now) else "")
+            state = f"until {until}"
+            if until <= stamp(now):
+                state += f", expired; if it stays: {removal(notes.get(REF, ''))}"
         lines.append(f"{metadata['name']:<32} {notes.get(REF, '?'):<32} {notes.get(COMMIT, '')[:12]:<12} {state}")
     return "\n".join(lines) or "There is no preview. Next: make preview REF=my-branch"

@@ -1,6 +1,7 @@
 """The cluster and the release beside which a preview is installed."""
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,13 @@ class Target:
         """Return kubectl and how it finds the cluster."""
         place = f"--kubeconfig={KUBECONFIG}" if self.is_local else f"--context={self.context}"
         return [str(tool("kubectl")), place]
+
+    def preview_down(self, ref: str) -> str:
+        """Return the command that removes a branch's preview here."""
+        words = ["make", "preview-down", f"REF={ref}"]
+        if not self.is_local:
+            words += [f"ENV={self.name}", *([f"CONTEXT={self.context}"] if self.context != self.name else [])]
+        return shlex.join(words)
 
     def kubectl(self, *words: str, stdin: str | None = None, timeout_seconds: float = 60) -> str:
         """Run kubectl against it and return what it printed."""

@@ -1,18 +1,21 @@
-"""A preview's name, time and values; and the branch names that are refused."""
+"""A preview's name, time and values; the branch names that are refused; and what a failure leaves behind."""
 
+import json
 import socket
 import subprocess
 import time
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import yaml
 
-from ci import preview_plan, preview_source
-from ci.errors import UserError
+from ci import preview, preview_plan, preview_source
+from ci.errors import CommandError, UserError
 from ci.git_server import ONLY_BRANCHES, link_branches
 from ci.paths import ROOT
+from ci.preview_target import Target
 
 ENVIRONMENT = yaml.safe_load((ROOT / "charts/environments/production.yaml").read_text())
 TEAMS = {
@@ -118,15 +121,152 @@ def test_the_list_says_until_when_and_what_has_expired():
         notes = {"cronlift.dev/expires": until, "cronlift.dev/ref": "work", "cronlift.dev/commit": "a" * 40}
         return {"metadata": {"name": "preview-work", "annotations": notes, **more}}
 
+    def removal(ref):
+        return f"make preview-down REF={ref}"
+
     text = preview_plan.table([
         namespace("2026-01-31T18:00:01Z"), namespace("2026-01-31T17:59:59Z"), namespace(""),
         namespace("2026-01-31T17:59:59Z", deletionTimestamp="x"),
-    ], now)  # fmt: skip
+    ], now, removal)  # fmt: skip
     assert [line.split(maxsplit=3)[3] for line in text.splitlines()] == [
-        "until 2026-01-31T18:00:01Z", "until 2026-01-31T17:59:59Z, expired", "has no cronlift.dev/expires: it stays",
+        "until 2026-01-31T18:00:01Z",
+        "until 2026-01-31T17:59:59Z, expired; if it stays: make preview-down REF=work",
+        "has no cronlift.dev/expires: it stays",
         "is being removed",
-    ]  # fmt: skip
-    assert "make preview REF=" in preview_plan.table([], now)
+    ]
+    assert "make preview REF=" in preview_plan.table([], now, removal)
+
+
+@pytest.mark.parametrize(
+    ("name", "context", "words"),
+    [("local", "", ""), ("staging", "staging", " ENV=staging"), ("staging", "other", " ENV=staging CONTEXT=other")],
+)
+def test_the_command_that_removes_a_preview_finds_the_same_cluster(name, context, words):
+    assert Target(name, context, {}).preview_down("work") == f"make preview-down REF=work{words}"
+
+
+@dataclass(frozen=True)
+class Cluster(Target):
+    """A cluster with namespaces and, in them, objects by kind/name; helm fails where a test says so.
+
+    Attributes:
+        namespaces: Name -> kind/name -> object.
+        fails: "template", "apply" or "ready".
+        calls: What helm was called with.
+    """
+
+    namespaces: dict = field(default_factory=lambda: {"cronlift": {}})
+    fails: str = ""
+    calls: list = field(default_factory=list)
+
+    def kubectl(self, *words, stdin=None, timeout_seconds=60):
+        options = dict(word.split("=", 1) for word in words if "=" in word)
+        place = self.namespaces.get(options.get("--namespace"), {})
+        match words[:3]:
+            case ("get", "namespace", name):
+                found = self.namespaces.get(name, {}).get("Namespace")
+            case ("get", "secret", name):
+                found = place.get(f"Secret/{name}")
+            case ("get", "cronjobs", _):
+                return "cronjob.batch/reaper\n" if "CronJob" in place else ""
+            case ("delete", "namespace", name):
+                self.namespaces.pop(name, None)
+                return ""
+            case ("apply", *_):
+                thing = json.loads(stdin)
+                kind, metadata = thing["kind"], thing["metadata"]
+                if kind == "Namespace":
+                    self.namespaces.setdefault(metadata["name"], {})[kind] = thing
+                else:
+                    self.namespaces[metadata["namespace"]][f"{kind}/{metadata['name']}"] = thing
+                return ""
+        return json.dumps(found) if found else ""
+
+    def helm(self, *words, stdin=None, timeout_seconds=60):
+        self.calls.append(words)
+        name = words[1] if words[0] == "template" else words[2]
+        if words[0] == "upgrade" and self.fails != "apply":
+            self.namespaces[name] |= {"CronJob": {}, f"Secret/{name}-cronlift-secrets": PASSWORD}
+        if self.fails == words[0] or (words[0] == "upgrade" and self.fails):
+            raise CommandError(["helm", words[0]], 1, "refused")
+        return ""
+
+
+PASSWORD = {"data": {"admin-password": "cGFzc3dvcmQ="}}
+GIT_KEY = {"type": "Opaque", "data": {"ssh": "a2V5"}}
+VALUES = {"git": {"url": "https://git.example.com/x.git", "auth": {"existingSecret": "git-key"}},
+          "imagePullSecrets": [{"name": "pull"}]}  # fmt: skip
+
+
+@pytest.fixture
+def cluster(monkeypatch):
+    """Return what makes a cluster with both Secrets; a branch is found without asking git."""
+    monkeypatch.setattr(preview, "find_branch", lambda ref, url: ("a" * 40, TEAMS))
+    monkeypatch.setattr(preview, "git_cidrs", lambda url: ["192.0.2.7/32"])
+    monkeypatch.setattr(Target, "kubectl_words", lambda self: ["kubectl"])
+    secrets = {"Secret/git-key": GIT_KEY, "Secret/pull": GIT_KEY}
+    return lambda **more: Cluster("staging", "staging", VALUES, {"cronlift": dict(secrets)}, **more)
+
+
+def test_a_preview_has_the_secrets_and_what_is_rendered_before_is_what_is_installed(cluster, capsys):
+    target = cluster()
+    preview.up("work", "24h", target)
+    assert set(target.namespaces["preview-work"]) == {
+        "Namespace", "Secret/git-key", "Secret/pull", "CronJob", "Secret/preview-work-cronlift-secrets",
+    }  # fmt: skip
+    rendered, installed = target.calls
+    assert set(rendered) - {"template"} <= set(installed)
+    assert "then make preview-down REF=work ENV=staging" in capsys.readouterr().out
+
+
+def test_a_secret_that_is_not_there_is_told_with_the_others_before_anything_is_made(cluster):
+    target = cluster()
+    target.namespaces["cronlift"].clear()
+    with pytest.raises(UserError, match=r"cronlift/pull\n  cronlift/git-key"):
+        preview.up("work", "24h", target)
+    assert set(target.namespaces) == {"cronlift"}
+
+
+@pytest.mark.parametrize("fails", ["template", "apply"])
+def test_what_the_chart_or_the_cluster_refuses_leaves_no_namespace_with_credentials(cluster, fails):
+    target = cluster(fails=fails)
+    with pytest.raises(CommandError, match="refused"):
+        preview.up("work", "24h", target)
+    assert set(target.namespaces) == {"cronlift"}
+
+
+def test_what_does_not_get_ready_stays_to_be_looked_at_since_its_reaper_ends_it(cluster):
+    target = cluster(fails="ready")
+    with pytest.raises(CommandError):
+        preview.up("work", "24h", target)
+    assert "CronJob" in target.namespaces["preview-work"]
+
+
+def test_a_preview_that_was_there_outlives_a_call_that_fails(cluster):
+    target = cluster(fails="apply")
+    target.namespaces["preview-work"] = {"Namespace": {"metadata": {"labels": {preview_plan.LABEL: "work"}}}}
+    with pytest.raises(CommandError):
+        preview.up("work", "24h", target)
+    assert "preview-work" in target.namespaces
+
+
+def test_a_namespace_that_is_no_preview_is_not_made_one(cluster):
+    target = cluster()
+    theirs = {"Namespace": {"metadata": {"labels": {}}}}
+    target.namespaces["preview-work"] = dict(theirs)
+    with pytest.raises(UserError, match="preview-work is no preview"):
+        preview.up("work", "24h", target)
+    assert target.namespaces["preview-work"] == theirs
+
+
+def test_where_even_the_removal_fails_the_first_error_is_told_and_how_to_remove(cluster, monkeypatch, capsys):
+    def silent(*_):
+        raise CommandError(["kubectl"], 1, "no answer")
+
+    monkeypatch.setattr(preview, "_remove", silent)
+    with pytest.raises(CommandError, match="refused"):
+        preview.up("work", "24h", cluster(fails="apply"))
+    assert "make preview-down REF=work ENV=staging" in capsys.readouterr().err
 
 
 @pytest.fixture
