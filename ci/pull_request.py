@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +40,13 @@ class Outcome:
     reason: str = ""
 
 
-def run_workflow(root: Path, github: Mapping[str, Any], left_out: Mapping[str, str]) -> dict[str, Outcome]:
+def run_workflow(root: Path, base: str, left_out: Mapping[str, str]) -> dict[str, Outcome]:
     """Run the jobs of the pull request's workflow and return what became of each.
 
     Args:
         root: The repo.
-        github: What expressions call `github`.
+        base: What the change is compared with. On GitHub it is the first parent of the merge commit that is checked
+            out; here nothing has been merged.
         left_out: Job -> why it does not run here.
     """
     outcomes: dict[str, Outcome] = {}
@@ -53,7 +54,7 @@ def run_workflow(root: Path, github: Mapping[str, Any], left_out: Mapping[str, s
         needs = {name: {"result": outcomes[name].result, "outputs": outcomes[name].outputs} for name in job.needs}
         # As on GitHub: a job behind one that did not succeed does not run, unless it says always().
         blocked = any(outcomes[name].result != "success" for name in job.needs)
-        context = {"needs": needs, "github": github, "vars": {}, "inputs": {}}
+        context = {"needs": needs, "github": {"event_name": "pull_request"}, "vars": {}, "inputs": {}}
         if job.id in left_out:
             outcomes[job.id] = Outcome("skipped", {}, reason=left_out[job.id])
         elif not holds(job.condition, context, failed=blocked):
@@ -61,7 +62,7 @@ def run_workflow(root: Path, github: Mapping[str, Any], left_out: Mapping[str, s
         else:
             print(f"\n=== {job.id}", flush=True)
             started = time.monotonic()
-            outcomes[job.id] = _run_job(job, context, root)
+            outcomes[job.id] = _run_job(replace(job, env={**job.env, "BASE": base}), context, root)
             outcomes[job.id].seconds = time.monotonic() - started
     return outcomes
 
@@ -142,8 +143,7 @@ def main() -> None:
     if unknown := sorted(set(options.skip) - jobs):
         raise UserError(f"There is no job {', '.join(unknown)}", cure=f"The jobs are: {', '.join(sorted(jobs))}.")
     base = run("git", "rev-parse", "--verify", "--end-of-options", f"{options.base}^{{commit}}", cwd=ROOT).strip()
-    github = {"event": {"pull_request": {"base": {"sha": base}}}, "event_name": "pull_request"}
-    outcomes = run_workflow(ROOT, github, jobs_that_cannot_run(options.skip))
+    outcomes = run_workflow(ROOT, base, jobs_that_cannot_run(options.skip))
     print(f"\n{report(outcomes)}")
     if any(each.result == "failure" for each in outcomes.values()):
         sys.exit(1)

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from ci import check
 from ci import plan as planning
@@ -162,6 +163,20 @@ def test_what_happened_on_the_base_meanwhile_is_no_change(repo):
     git("commit", "-qm", "theirs")
     git("checkout", "-q", "work")
     assert planning.changed_files("main", folder) == ["mine"]
+
+
+def test_a_pull_request_is_compared_with_what_it_was_merged_into(repo):
+    folder, git = repo
+    (folder / "mine").write_text("")
+    git("add", ".")
+    git("commit", "-qm", "mine")
+    git("checkout", "-q", "main")
+    (folder / "theirs").write_text("")
+    git("add", ".")
+    git("commit", "-qm", "theirs")
+    git("merge", "-q", "--no-ff", "-m", "What GitHub checks out", "work")
+    base = yaml.safe_load((ROOT / ".github/workflows/pull-request.yaml").read_text())["env"]["BASE"]
+    assert planning.changed_files(base, folder) == ["mine"]
 
 
 @pytest.mark.parametrize("base", ["nothing", "--output=/tmp/x", ""])

@@ -76,6 +76,13 @@ def test_a_pull_request_runs_without_secrets_on_a_token_that_only_reads():
         assert job["permissions"] == {"contents": "read"}
 
 
+def test_jobs_that_compare_have_the_merge_commits_history():
+    workflow = given(FOLDER / "pull-request.yaml")
+    assert workflow["env"] == {"BASE": "HEAD^1"}
+    for name in ("plan", "check", "summary"):
+        assert workflow["jobs"][name]["steps"][0]["with"]["fetch-depth"] == 0, name
+
+
 @every_workflow
 def test_no_expression_stands_in_a_command_where_its_text_would_be_run(path):
     for job in given(path)["jobs"].values():
@@ -146,7 +153,7 @@ def test_a_condition_that_is_not_known_is_refused(condition):
 
 SMALL = """\
 on: pull_request
-env: {BASE: "${{ github.event.pull_request.base.sha }}"}
+env: {BASE: HEAD^1}
 jobs:
   last:
     needs: [first, called, left, behind]
@@ -201,8 +208,7 @@ def repo(tmp_path):
 
 
 def test_the_workflows_own_steps_run_in_order_with_its_conditions_and_outputs(repo):
-    github = {"event": {"pull_request": {"base": {"sha": "0123"}}}}
-    outcomes = pull_request.run_workflow(repo, github, {"left": "not here"})
+    outcomes = pull_request.run_workflow(repo, "0123", {"left": "not here"})
     assert {name: each.result for name, each in outcomes.items()} == {
         "first": "success", "built": "failure", "behind": "skipped", "live": "skipped", "left": "skipped",
         "called": "success", "last": "success",
@@ -223,7 +229,7 @@ def test_an_action_that_nobody_knows_is_refused(repo):
     text = SMALL.replace("actions/checkout", "acme/deploy")
     (repo / ".github/workflows/pull-request.yaml").write_text(text)
     with pytest.raises(UserError, match="acme/deploy is not known at home"):
-        pull_request.run_workflow(repo, {"event": {"pull_request": {"base": {"sha": "1"}}}}, {"left": "x"})
+        pull_request.run_workflow(repo, "1", {"left": "x"})
 
 
 def test_jobs_that_wait_for_each_other_are_refused():
@@ -232,10 +238,9 @@ def test_jobs_that_wait_for_each_other_are_refused():
 
 
 def test_everything_that_our_own_workflow_asks_for_is_understood():
-    github = {"event": {"pull_request": {"base": {"sha": "1"}}}, "ref": "x"}
     outputs = {"images": "a", "summary": "true", "live": "true"}
     needs = {name: {"result": "success", "outputs": outputs} for name in ("plan", "check", "summary", "images", "live")}
-    context = {"needs": needs, "github": github, "vars": {}, "inputs": {"tests": ""}, "steps": {"plan": {}}}
+    context = {"needs": needs, "github": {}, "vars": {}, "inputs": {"tests": ""}, "steps": {"plan": {}}}
     for path in (FOLDER / "pull-request.yaml", FOLDER / "kind.yaml"):
         for job in read_jobs(path.read_text()):
             assert holds(job.condition, context, failed=False)
