@@ -21,6 +21,7 @@ from kubernetes import client, config
 
 from ci import chart_needs
 from ci.errors import UserError
+from ci.merge_base import merge_base
 from ci.paths import ROOT
 from ci.process import run
 from ci.stages import Stage, exit_with_words
@@ -99,9 +100,17 @@ def render(name: str, root: Path = ROOT) -> str:
 
 
 def diff(name: str, base: str) -> str:
-    """Return the change of an environment's objects since a commit, as a unified diff; empty when there is none."""
+    """Return the change of an environment's objects since this branch left a commit, as a unified diff.
+
+    Returns:
+        Empty when there is none.
+
+    Raises:
+        UserError: There is no such commit; or the values are wrong, here or there.
+    """
+    start = merge_base(base, ROOT)
     with tempfile.TemporaryDirectory(prefix="cronlift-base-") as folder:
-        run("git", "worktree", "add", "--detach", "--quiet", folder, base, cwd=ROOT)
+        run("git", "worktree", "add", "--detach", "--quiet", folder, start, cwd=ROOT)
         try:
             before = render(name, Path(folder)) if name in names(Path(folder)) else ""
         finally:

@@ -15,7 +15,8 @@ from pathlib import Path
 import yaml
 
 from ci import check, environment, image_recipes
-from ci.errors import CommandError, UserError
+from ci.errors import UserError
+from ci.merge_base import merge_base
 from ci.paths import ROOT
 from ci.process import run
 from ci.repo_files import matching
@@ -166,15 +167,7 @@ def changed_files(base: str, root: Path = ROOT) -> list[str]:
     Raises:
         UserError: There is no such commit, or it has no common ancestor with this one.
     """
-    try:
-        start = run("git", "merge-base", "--end-of-options", base, "HEAD", cwd=root).strip()
-    except CommandError as error:
-        raise UserError(
-            f"The change cannot be told from {base!r}",
-            error.output.strip().splitlines()[-1:],
-            cure="Name a commit that is here: make plan BASE=main. In a shallow clone: git fetch --unshallow.",
-        ) from error
-    names = run("git", "diff", "--name-only", "--no-renames", "-z", start, cwd=root).split("\0")
+    names = run("git", "diff", "--name-only", "--no-renames", "-z", merge_base(base, root), cwd=root).split("\0")
     names += run("git", "ls-files", "--others", "--exclude-standard", "-z", cwd=root).split("\0")
     return sorted({name for name in names if name})
 

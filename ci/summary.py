@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from ci import environment, plan
+from ci.merge_base import merge_base
 from ci.paths import ROOT
 from ci.process import run
 from ci.stages import Stage, exit_with_words
@@ -56,7 +57,7 @@ def main() -> None:
     """Write the page, and print it."""
     parser = argparse.ArgumentParser(prog="make summary", description=__doc__)
     parser.add_argument("--base", default="origin/main", help="the commit to compare with (origin/main)")
-    base = parser.parse_args().base
+    base = merge_base(parser.parse_args().base)
     found = plan.for_change(base)
     dag_diff, chart_diffs = "", {}
     if found.dag_diff:
