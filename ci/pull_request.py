@@ -20,8 +20,8 @@ import yaml
 
 from ci.cluster.docker import why_docker_is_silent
 from ci.errors import UserError
+from ci.merge_base import merge_base
 from ci.paths import ROOT
-from ci.process import run
 from ci.stages import exit_with_words
 from ci.workflow import Job, Step, fill, holds, read_jobs
 
@@ -142,8 +142,7 @@ def main() -> None:
     jobs = {job.id for job in read_jobs((ROOT / WORKFLOW).read_text())}
     if unknown := sorted(set(options.skip) - jobs):
         raise UserError(f"There is no job {', '.join(unknown)}", cure=f"The jobs are: {', '.join(sorted(jobs))}.")
-    base = run("git", "rev-parse", "--verify", "--end-of-options", f"{options.base}^{{commit}}", cwd=ROOT).strip()
-    outcomes = run_workflow(ROOT, base, jobs_that_cannot_run(options.skip))
+    outcomes = run_workflow(ROOT, merge_base(options.base), jobs_that_cannot_run(options.skip))
     print(f"\n{report(outcomes)}")
     if any(each.result == "failure" for each in outcomes.values()):
         sys.exit(1)

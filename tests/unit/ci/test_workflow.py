@@ -251,8 +251,15 @@ def test_everything_that_our_own_workflow_asks_for_is_understood():
                 assert not step.action or step.action in pull_request.NOTHING_TO_DO
 
 
-def test_make_pr_refuses_a_job_that_is_not_there():
-    command = ["make", "pr", "BASE=HEAD", "ARGS=--skip=nothing", f"PYTHON={ROOT / '.venv/bin/python'}"]
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["BASE=HEAD", "ARGS=--skip=nothing"], "There is no job nothing"),
+        (["BASE=nothing"], "Name a commit that is here"),
+    ],
+)
+def test_make_pr_refuses_a_job_and_a_base_that_are_not_there(words, told):
+    command = ["make", "pr", *words, f"PYTHON={ROOT / '.venv/bin/python'}"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode != 0
-    assert "There is no job nothing" in done.stderr
+    assert told in done.stderr
