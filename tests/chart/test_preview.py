@@ -79,7 +79,7 @@ def test_what_reads_the_branch_reaches_names_its_database_and_the_git_server_alo
     assert database["to"][0]["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "postgres"
     assert git == {"ports": [{"port": 443}], "to": [{"ipBlock": {"cidr": "192.0.2.7/32"}}]}
     everyone = render().one("NetworkPolicy", "cronlift-default-deny")["spec"]["egress"]
-    assert [port["port"] for rule in everyone for port in rule["ports"]] == [53, 53]
+    assert {port["port"] for rule in everyone for port in rule["ports"]} == {53, 5353}
 
 
 def test_the_reaper_is_restricted_and_looks_every_five_minutes():

@@ -577,12 +577,16 @@ def test_a_pool_of_a_team_counts_tasks_whose_job_runs():
     assert pools == {"billing": {"slots": 8, "description": "Jobs of team billing", "include_deferred": True}}
 
 
+NAMES = {"ports": [{"port": port, "protocol": protocol} for port in (53, 5353) for protocol in ("UDP", "TCP")]}
+"""DNS, before the translation of its Service and, on OpenShift, after it."""
+
+
 def test_a_team_that_narrows_its_egress_keeps_names():
     def egress(*values):
         return render(*values).one("NetworkPolicy", "cronlift-egress", "team-billing")["spec"]["egress"]
 
     assert egress(TWO_TEAMS, CLOUD) == [
-        {"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]},
+        NAMES,
         {"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]},
     ]
     assert egress(TWO_TEAMS)[0]["to"][0]["ipBlock"]["cidr"] == "0.0.0.0/0"
@@ -592,7 +596,18 @@ def test_a_team_that_names_no_egress_at_all_has_names_alone(tmp_path):
     values = tmp_path / "values.yaml"
     values.write_text("teams: {billing: {egress: []}}\n")
     policy = render(TWO_TEAMS, values).one("NetworkPolicy", "cronlift-egress", "team-billing")
-    assert policy["spec"]["egress"] == [{"ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]}]
+    assert policy["spec"]["egress"] == [NAMES]
+
+
+def test_names_are_open_at_the_ports_of_dns_after_the_translation_of_its_service():
+    def rules(*sets):
+        rendered = render(TWO_TEAMS, CLOUD, sets=sets)
+        policies = (("cronlift-default-deny", "cronlift"), ("cronlift-egress", "team-billing"))
+        return [rendered.one("NetworkPolicy", *policy)["spec"]["egress"][0] for policy in policies]
+
+    assert rules() == [NAMES] * 2
+    gardener = {"ports": [{"port": 8053, "protocol": "UDP"}, {"port": 8053, "protocol": "TCP"}]}
+    assert rules("networkPolicy.dnsPorts={8053}") == [gardener] * 2
 
 
 def test_a_repository_may_have_its_whole_history_where_the_first_has_not():

@@ -17,6 +17,18 @@ spec:
   {{- include "cronlift.network.peer" . | nindent 2 }}
 {{- end }}
 
+{{/*
+cronlift.network.dns: egress to names, anywhere: in some clusters DNS is a pod, in others an address of the node.
+Scope: the root. Used by the release's default deny and by every team's policy.
+*/}}
+{{- define "cronlift.network.dns" -}}
+- ports:
+    {{- range .Values.networkPolicy.dnsPorts }}
+    - {port: {{ . }}, protocol: UDP}
+    - {port: {{ . }}, protocol: TCP}
+    {{- end }}
+{{- end }}
+
 {{/* cronlift.network.database: egress to the database; an external one may be anywhere. Scope: the root. */}}
 {{- define "cronlift.network.database" -}}
 {{- if .Values.postgres.enabled }}
