@@ -589,7 +589,7 @@ def test_a_team_that_narrows_its_egress_keeps_names():
         NAMES,
         {"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]},
     ]
-    assert egress(TWO_TEAMS)[0]["to"][0]["ipBlock"]["cidr"] == "0.0.0.0/0"
+    assert egress(TWO_TEAMS)[1]["to"][0]["ipBlock"]["cidr"] == "0.0.0.0/0"
 
 
 def test_a_team_that_names_no_egress_at_all_has_names_alone(tmp_path):

@@ -239,8 +239,22 @@ def test_every_pod_of_the_release_falls_under_the_default_deny(values):
 def test_team_jobs_cannot_reach_the_metadata_address():
     ingress = render(TEAMS).one("NetworkPolicy", "cronlift-ingress", "team-demo")["spec"]["ingress"]
     assert ingress == [{"from": [{"podSelector": {}}]}]
-    egress = render(TEAMS).one("NetworkPolicy", "cronlift-egress", "team-demo")["spec"]["egress"]
-    assert egress[0]["to"][0]["ipBlock"]["except"] == ["169.254.169.254/32"]
+    _, rest = render(TEAMS).one("NetworkPolicy", "cronlift-egress", "team-demo")["spec"]["egress"]
+    assert rest["to"][0]["ipBlock"]["except"] == ["169.254.169.254/32"]
+
+
+def test_team_jobs_reach_pods_outside_the_release_and_its_login_where_blocks_of_addresses_mean_no_pods():
+    names, rest = render(TEAMS).one("NetworkPolicy", "cronlift-egress", "team-demo")["spec"]["egress"]
+    assert names == {"ports": names["ports"]}  # from a pod or an address of the node, which is in no peer at all
+    namespace = "kubernetes.io/metadata.name"
+    login = {"name": "cronlift", "instance": "cronlift", "component": "api-server"}
+    assert [peer for peer in rest["to"] if "ipBlock" not in peer] == [
+        {"namespaceSelector": {"matchExpressions": [{"key": namespace, "operator": "NotIn", "values": ["cronlift"]}]}},
+        {
+            "namespaceSelector": {"matchLabels": {namespace: "cronlift"}},
+            "podSelector": {"matchLabels": {f"app.kubernetes.io/{key}": value for key, value in login.items()}},
+        },
+    ]
 
 
 def test_policies_can_be_switched_off():
