@@ -266,7 +266,7 @@ def test_every_airflow_setting_of_the_chart_exists_in_the_pinned_airflow():
         for _, container in render(*values).containers()
         for entry in container.get("env", [])
     }
-    providers = {"AIRFLOW__FAB__CONFIG_FILE"}
+    providers = {"AIRFLOW__FAB__CONFIG_FILE", "AIRFLOW__FAB__ENABLE_PROXY_FIX"}
     assert {name for name in used if name.startswith("AIRFLOW__")} - known == providers
 
 
@@ -558,6 +558,15 @@ def test_with_oidc_there_is_no_password_at_all():
     assert json.loads(environment["CRONLIFT_OIDC"]["value"])["roles"] == {"platform": "Admin", "staff": "Viewer"}
     assert environment["CRONLIFT_OIDC_CLIENT_SECRET"]["valueFrom"]["secretKeyRef"]["name"] == "airflow-oidc"
     assert "CRONLIFT_OIDC_CLIENT_SECRET" not in rendered.environment("scheduler")
+
+
+def test_the_login_believes_the_proxy_only_where_tls_ends_before_it():
+    def variables(*sets, values=(TWO_TEAMS, CLOUD)):
+        return set(render(*values, sets=sets).environment("api-server"))
+
+    assert "AIRFLOW__FAB__ENABLE_PROXY_FIX" in variables()
+    assert "AIRFLOW__FAB__ENABLE_PROXY_FIX" not in variables("apiServer.baseUrl=http://airflow.example.com")
+    assert "AIRFLOW__FAB__ENABLE_PROXY_FIX" not in variables(values=(EVERYTHING,))
 
 
 def test_own_objects_are_rendered_as_templates():

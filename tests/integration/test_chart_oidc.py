@@ -6,6 +6,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
@@ -64,7 +65,7 @@ def site(tmp_path_factory):
     }
     with own.running() as provider:
         oidc = {**json.loads(given["CRONLIFT_OIDC"]), "issuer": provider.issuer}
-        names = ("AIRFLOW__CORE__AUTH_MANAGER", "AIRFLOW__FAB__CONFIG_FILE")
+        names = ("AIRFLOW__CORE__AUTH_MANAGER", "AIRFLOW__FAB__CONFIG_FILE", "AIRFLOW__FAB__ENABLE_PROXY_FIX")
         scripts = Path(__file__).parents[2] / "charts/cronlift/files"
         environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW__")},
@@ -105,6 +106,13 @@ def test_people_get_the_role_of_their_groups_wherever_the_provider_tells_them(si
     assert [site.may(ann, path) for path in ("dags", "connections")] == [200, 200]
     bob = site.login(f"bob-{told_in}", "staff", "others", told_in=told_in)
     assert [site.may(bob, path) for path in ("dags", "connections")] == [200, 403]
+
+
+def test_the_provider_sends_people_back_to_https_where_tls_ends_at_the_ingress(site):
+    forwarded = {"Host": "airflow.example.com", "X-Forwarded-Proto": "https"}
+    answer = requests.get(f"{site.url}/auth/login/oidc", headers=forwarded, allow_redirects=False, timeout=30)
+    [place] = parse_qs(urlsplit(answer.headers["Location"]).query)["redirect_uri"]
+    assert place == "https://airflow.example.com/auth/oauth-authorized/oidc"
 
 
 def test_who_is_in_none_of_the_groups_comes_in_and_sees_nothing(site):

@@ -106,6 +106,10 @@ AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS: {{ .Values.admin.username }}:admin
 AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE: /run/auth/passwords.json
 {{- else }}
 AIRFLOW__FAB__CONFIG_FILE: /opt/cronlift/oidc_login.py
+{{- if hasPrefix "https://" .Values.apiServer.baseUrl }}
+# TLS ends before the pod. Without X-Forwarded-Proto the provider would be told to send people back to http.
+AIRFLOW__FAB__ENABLE_PROXY_FIX: "True"
+{{- end }}
 CRONLIFT_OIDC: {{ omit .Values.auth.oidc "existingSecret" | toJson | quote }}
 {{- end }}
 {{- end }}
