@@ -467,6 +467,16 @@ def test_a_jobs_name_changes_with_all_of_its_template():
     assert names().isdisjoint(names("pods.priorityClassName=high"))
 
 
+@every_values
+def test_a_job_of_the_release_is_tried_until_it_works_and_leaves_no_heap_of_pods(values):
+    jobs = {thing["metadata"]["name"]: thing["spec"] for thing in render(*values).of("Job")}
+    assert jobs
+    for name, spec in jobs.items():
+        assert spec["backoffLimit"] == 2**31 - 1, name
+        assert spec["template"]["spec"]["restartPolicy"] == "OnFailure", name
+        assert "activeDeadlineSeconds" not in spec, name
+
+
 def test_each_repository_has_a_sidecar_of_its_own_and_a_team_reads_its_own():
     rendered = render(TWO_TEAMS, CLOUD)
     spec = rendered.pod("dag-processor")

@@ -91,6 +91,24 @@ def test_waiting_ends_with_words_when_the_time_is_over():
     )
     assert answer.returncode == 1
     assert "Connection refused" in answer.stderr
+    assert "kubectl" not in answer.stderr  # it is the migration itself that waits here
+
+
+def test_who_waited_in_vain_for_the_migration_says_how_to_run_it_again():
+    answer = subprocess.run(
+        [sys.executable, CHART / "files/wait_for_database.py", "--migrated", "--timeout=0.1"],
+        env={
+            **os.environ,
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "postgresql+psycopg2://a:b@127.0.0.1:1/x",
+            "CRONLIFT_SECRET": "etl/keys",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 1
+    [*_, last] = answer.stderr.splitlines()
+    assert "kubectl -n etl delete job -l app.kubernetes.io/component=migrate, then deploy again" in last
 
 
 @pytest.mark.parametrize(

@@ -188,6 +188,19 @@ def refused(missing: str) -> bool:
     return "password authentication failed" in missing or ("role " in missing and "does not exist" in missing)
 
 
+def migrate_cure(migrated: bool) -> str:
+    """Return what to do about a migration that does not come, nothing for the migration itself."""
+    if not migrated:
+        return ""
+    kubectl = f"kubectl -n {os.environ.get('CRONLIFT_SECRET', '').partition('/')[0]}"
+    selector = "-l app.kubernetes.io/component=migrate"
+    return (
+        f". The migrate Job brings a database that answers to this image; what it says: {kubectl} logs {selector} "
+        f"--all-containers --ignore-errors. It tries again by itself; at once: {kubectl} delete job {selector}, then "
+        "deploy again."
+    )
+
+
 def wait(*, migrated: bool, timeout_seconds: float) -> None:
     """Wait, saying every 15 s what for.
 
@@ -206,7 +219,7 @@ def wait(*, migrated: bool, timeout_seconds: float) -> None:
                 "the user the one of the Secret; docs/secrets.md has both commands."
             )
         if now - start > timeout_seconds:
-            raise HopelessError(f"Waited {timeout_seconds:.0f} s for the database: {missing}")
+            raise HopelessError(f"Waited {timeout_seconds:.0f} s for the database: {missing}{migrate_cure(migrated)}")
         if now - last_report > REPORT_SECONDS:
             print(f"Waiting for the database: {missing}", flush=True)
             last_report = now
