@@ -61,6 +61,12 @@ def holds(whole, part):
     return whole == part
 
 
+def test_logs_of_the_azure_example_go_to_the_container_that_the_page_makes():
+    environment = render(TEAMS, ROOT / "examples/chart/aks.yaml").environment("triggerer")
+    container = environment["AIRFLOW__AZURE_REMOTE_LOGGING__REMOTE_WASB_LOG_CONTAINER"]["value"]
+    assert f"az storage container create --name {container} " in (ROOT / "docs/clouds.md").read_text()
+
+
 @pytest.mark.parametrize("name", ["staging", "production"])
 def test_an_environment_needs_nothing_but_teams(name):
     path = ROOT / f"charts/environments/{name}.yaml"

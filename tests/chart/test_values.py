@@ -1,7 +1,9 @@
 """Values that are refused, and the agreement of values.yaml, schema, README and pins."""
 
+import importlib.util
 import json
 import re
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -264,6 +266,23 @@ OWN_DATABASE = ("postgres.enabled=false", "database.existingSecret=x")
 )
 def test_an_impossible_combination_is_refused_with_its_cure(sets, words):
     assert words in re.sub(r"\s+", " ", refusal(TWO_TEAMS, sets=sets))
+
+
+def test_the_stores_of_logs_that_the_chart_knows_are_those_of_the_pinned_airflow():
+    words = re.sub(r"\s+", " ", refusal(TEAMS, sets=("logs.remote.url=abfs://logs",)))
+    [stores] = re.findall(
+        r"logs.remote.url is abfs://logs, and Airflow knows no such store: begin it with one of (.*)\.", words
+    )
+    source = Path(importlib.util.find_spec("airflow.config_templates.airflow_local_settings").origin).read_text()
+    assert set(stores.split(", ")) == set(re.findall(r'remote_base_log_folder\.startswith\("(.*?)"\)', source))
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["config.elasticsearch.host=x", "config.opensearch.host_cmd=x", "extra.env[0].name=AIRFLOW__OPENSEARCH__HOST"],
+)
+def test_a_store_that_is_named_elsewhere_may_have_any_url(setting):
+    render(TEAMS, sets=("logs.remote.url=elastic://logs", setting))
 
 
 @pytest.mark.parametrize("tag", ["20240131", "123e45", "012345", "1.10"])

@@ -195,6 +195,21 @@ Each part below returns a YAML list of texts; scope of all: the root.
 {{- if and $remote.connectionId (not $remote.url) }}
   {{- $faults = append $faults "logs.remote.connectionId is set but logs.remote.url is empty: give the place, for example s3://bucket/prefix." }}
 {{- end }}
+{{- /* What Airflow's airflow_local_settings.py has a branch for; with any other its pods crash. */}}
+{{- $stores := list "s3://" "cloudwatch://" "gs://" "wasb" "stackdriver://" "oss://" "hdfs://" }}
+{{- $isKnown := false }}
+{{- range $stores }}
+  {{- if hasPrefix . $remote.url }}{{ $isKnown = true }}{{ end }}
+{{- end }}
+{{- $names := keys (include "cronlift.settings.config" . | fromYaml) }}
+{{- range .Values.extra.env }}{{ $names = append $names .name }}{{ end }}
+{{- range $names }}
+  {{- /* These say themselves where logs go; the URL only switches them on. */}}
+  {{- if regexMatch "^AIRFLOW__(ELASTICSEARCH__HOST|OPENSEARCH__HOST|LOGGING__LOGGING_CONFIG_CLASS)(_CMD|_SECRET)?$" . }}{{ $isKnown = true }}{{ end }}
+{{- end }}
+{{- if and $remote.url (not $isKnown) }}
+  {{- $faults = append $faults (printf "logs.remote.url is %s, and Airflow knows no such store: begin it with one of %s." $remote.url (join ", " $stores)) }}
+{{- end }}
 {{- if and $remote.url .Values.logs.volume.existingClaim }}
   {{- $faults = append $faults "logs.volume.existingClaim is set but logs.remote.url is too: task logs go to one of them; empty the other." }}
 {{- end }}
