@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from ci import chart_lint
+from ci.paths import ROOT
 from ci.pins import pins
 from ci.tools import tool
 from cronlift.airflow import settings
@@ -528,6 +529,16 @@ def test_people_come_in_by_the_host_and_path_of_the_base_url():
     route = rendered.one("HTTPRoute", "cronlift-api-server")["spec"]
     assert route["hostnames"] == ["airflow.example.com"]
     assert route["rules"][0]["matches"][0]["path"]["value"] == "/etl"
+
+
+def test_a_load_balancer_may_be_internal_and_let_in_only_some():
+    example = ROOT / "examples/chart/internal-load-balancer.yaml"
+    service = render(TEAMS, example).one("Service", "cronlift-api-server")
+    assert service["metadata"]["annotations"] == {"networking.gke.io/load-balancer-type": "Internal"}
+    assert (service["spec"]["type"], service["spec"]["loadBalancerSourceRanges"]) == ("LoadBalancer", ["10.0.0.0/8"])
+    plain = render(TEAMS).one("Service", "cronlift-api-server")
+    assert "annotations" not in plain["metadata"]
+    assert "loadBalancerSourceRanges" not in plain["spec"]
 
 
 def test_a_path_of_the_base_url_is_that_of_probes_and_of_the_pods_own_calls():

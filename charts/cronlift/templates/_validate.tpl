@@ -149,6 +149,9 @@ Each part below returns a YAML list of texts; scope of all: the root.
 {{- if and .Values.apiServer.service.nodePort (ne .Values.apiServer.service.type "NodePort") }}
   {{- $faults = append $faults (printf "apiServer.service.nodePort is set but the type is %s: set apiServer.service.type=NodePort or leave the port out." .Values.apiServer.service.type) }}
 {{- end }}
+{{- if and .Values.apiServer.service.loadBalancerSourceRanges (ne .Values.apiServer.service.type "LoadBalancer") }}
+  {{- $faults = append $faults (printf "apiServer.service.loadBalancerSourceRanges is set but the type is %s, which lets everybody in: set apiServer.service.type=LoadBalancer or leave the ranges out." .Values.apiServer.service.type) }}
+{{- end }}
 {{- range $key := list "ingress" "httpRoute" }}
   {{- if and (get $.Values $key).enabled (regexMatch "^(\\[.*|[0-9.]+)(:[0-9]+)?$" (urlParse (toString $.Values.apiServer.baseUrl)).host) }}
     {{- $faults = append $faults (printf "%s.enabled is true but the host of apiServer.baseUrl is an address (%s): give a name, Kubernetes routes by names." $key $.Values.apiServer.baseUrl) }}
