@@ -1,11 +1,13 @@
 """What the chart makes of values: objects, names, settings."""
 
 import json
+import pwd
 import subprocess
 from collections import Counter
 
 import pytest
 import yaml
+from airflow.utils.platform import getuser
 
 from ci import chart_lint
 from ci.paths import ROOT
@@ -660,6 +662,20 @@ def test_on_openshift_no_pod_names_a_user():
         contexts += [container["securityContext"] for container in spec.get("initContainers", [])]
         for context in contexts:
             assert not {"runAsUser", "runAsGroup", "fsGroup"} & set(context), component
+
+
+def test_airflow_has_a_name_where_the_user_has_none_in_the_image(monkeypatch):
+    def nobody(uid):
+        raise KeyError(uid)
+
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    for component in ("api-server", "scheduler", "dag-processor", "triggerer", "migrate", "sweep"):
+        environment = render(TWO_TEAMS, OPENSHIFT).environment(component)
+        for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):  # in the order in which Python asks them
+            monkeypatch.delenv(name, raising=False)
+            if name in environment:
+                monkeypatch.setenv(name, environment[name]["value"])
+        assert getuser.__wrapped__() == "airflow", component
 
 
 def test_alerts_of_a_team_go_where_the_team_says():

@@ -66,6 +66,8 @@ AIRFLOW__CORE__DAGS_FOLDER: /git/current
 AIRFLOW__CORE__HOSTNAME_CALLABLE: airflow.utils.net.get_host_ip_address
 AIRFLOW__CORE__EXECUTION_API_SERVER_URL: http://{{ include "cronlift.apiServer.fullname" . }}:8080{{ include "cronlift.apiServer.path" . }}/execution/
 AIRFLOW__LOGGING__COLORED_CONSOLE_LOG: "False"
+# Airflow notes who it runs as, and fails for a user that OpenShift made up and /etc/passwd does not have.
+USER: airflow
 {{- with .Values.apiServer.baseUrl }}
 AIRFLOW__API__BASE_URL: {{ . }}
 {{- end }}
