@@ -1,5 +1,7 @@
 """The chart's programs and Airflow itself against a real PostgreSQL: by parts, over verified TLS, as in the pods."""
 
+import ast
+
 import pytest
 from cryptography.fernet import Fernet
 
@@ -144,6 +146,22 @@ def test_metrics_are_read_from_the_database(pods):
         'cronlift_component_heartbeat_age_seconds{deployment="cronlift/cronlift",component="SchedulerJob"}'
         in done.stdout
     )
+
+
+def test_a_component_that_ended_properly_grows_silent_and_its_older_rows_say_nothing(pods):
+    code = (
+        "import metrics, cronlift_database as d; c = d.connect(5); k = c.cursor(); "
+        'k.execute("INSERT INTO job (job_type, state, latest_heartbeat) VALUES '
+        "('TriggererJob', 'success', now() - interval '10 minutes'), "
+        "('TriggererJob', 'running', now() - interval '1 day'), ('OtherJob', 'running', now())\"); c.commit(); "
+        "name = 'cronlift_component_heartbeat_age_seconds'; "
+        "print({s.labels[0][1]: s.value for s in metrics.collect(c) if s.name == name})"
+    )
+    done = pods.run("python", "-c", code)
+    assert done.returncode == 0, done.stderr
+    ages = ast.literal_eval(done.stdout)
+    assert 600 <= ages["TriggererJob"] < 900
+    assert "OtherJob" not in ages
 
 
 def test_bundles_that_nobody_has_read_fail_helm_test(pods):

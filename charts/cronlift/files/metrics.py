@@ -36,9 +36,10 @@ HELP = {
 
 # One index lookup per DAG each: by (dag_id, state) for what is open, by run_after for the last ones.
 QUERIES = {
+    # In whatever state: a component that ends properly writes `success`, and it is missed all the same.
     "component": """
         SELECT job_type, extract(epoch FROM now() - max(latest_heartbeat))
-        FROM job WHERE state = 'running' GROUP BY job_type
+        FROM job WHERE job_type IN ('SchedulerJob', 'TriggererJob', 'DagProcessorJob') GROUP BY job_type
     """,
     "dag": """
         SELECT d.bundle_name, d.dag_id, d.is_paused, extract(epoch FROM d.next_dagrun_create_after),
