@@ -550,6 +550,7 @@ def test_a_path_of_the_base_url_is_that_of_probes_and_of_the_pods_own_calls():
     assert probes == {"/etl/execution/health/ping"}
     url = rendered.environment("scheduler")["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"]["value"]
     assert url == "http://cronlift-api-server:8080/etl/execution/"
+    assert rendered.environment("metrics")["CRONLIFT_API_PING"]["value"] == f"{url}health/ping"
     [path] = {
         render(sets=(f"apiServer.baseUrl=https://airflow.example.com{end}",)).pod("api-server")["containers"][0][
             "livenessProbe"

@@ -5,6 +5,7 @@ import base64
 import importlib.util
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -498,6 +499,45 @@ def test_metrics_of_a_dag_say_what_happened_and_when_it_is_due():
         'cronlift_dag_paused{deployment="cronlift/cronlift",dag_id="never_ran",team="demo"} 1'
     ]
     assert text.count("# TYPE cronlift_dag_paused gauge") == 1
+
+
+def api_is_up(url):
+    metrics = load("metrics")
+    metrics.API_SECONDS = 0.2
+    [sample] = metrics.api_samples(url)
+    assert sample.name == "cronlift_api_up"
+    return sample.value
+
+
+class Ping(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/ping" else 503)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_an_api_server_is_up_when_its_ping_is_good():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Ping) as server:
+        threading.Thread(target=server.serve_forever).start()
+        try:
+            url = f"http://127.0.0.1:{server.server_port}"
+            assert api_is_up(f"{url}/ping") == 1
+            assert api_is_up(f"{url}/sick") == 0
+        finally:
+            server.shutdown()
+    assert api_is_up(f"{url}/ping") == 0
+
+
+def test_an_api_server_that_hangs_holds_up_no_scrape():
+    metrics = load("metrics")
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, and says nothing
+        started = time.monotonic()
+        assert api_is_up(f"http://127.0.0.1:{silent.getsockname()[1]}/ping") == 0
+        assert time.monotonic() - started < metrics.API_SECONDS
+    assert metrics.API_SECONDS + 5 < 10  # the database's connection, Prometheus' scrape timeout
 
 
 def test_every_column_that_metrics_and_tests_ask_for_is_one_of_airflow():

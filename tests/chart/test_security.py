@@ -269,6 +269,16 @@ def test_no_variable_with_a_secret_has_a_value():
                 assert not (entry["name"].endswith(secret) and "value" in entry), f"{name}: {entry['name']}"
 
 
+def test_the_exporter_reaches_the_database_and_the_api_server_alone():
+    policies = render(TEAMS, sets=("metrics.enabled=true",))
+    ways = policies.one("NetworkPolicy", "cronlift-metrics")["spec"]["egress"]
+    labels = [way["to"][0]["podSelector"]["matchLabels"]["app.kubernetes.io/component"] for way in ways]
+    assert list(zip(labels, [way["ports"] for way in ways], strict=True)) == [
+        ("postgres", [{"port": 5432}]),
+        ("api-server", [{"port": 8080}]),
+    ]
+
+
 def test_a_cloud_identity_is_that_of_airflow_pods_alone():
     annotated = {
         account["metadata"]["name"]

@@ -1,13 +1,16 @@
 """Metrics for Prometheus, read from Airflow's database at each scrape: metrics.py PORT.
 
 The database knows what StatsD counters forget at a restart: when each DAG ran last, whether it failed, when it is due.
+It knows nothing of the API server, which writes no heartbeat: that is asked itself, at CRONLIFT_API_PING.
 A label `deployment` tells releases apart, `team` is the DAG's bundle.
 """
 
+import http.client
 import http.server
 import os
 import sys
 import time
+import urllib.request
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -17,7 +20,11 @@ import psycopg2
 STATEMENT_TIMEOUT_MS = 10_000
 """Below Prometheus' scrape timeout (10 s by default): a slow database must not pile up queries."""
 
+API_SECONDS = 3
+"""With the 5 s for a new connection to the database still below the scrape timeout, when both hang."""
+
 HELP = {
+    "cronlift_api_up": "1 when Airflow's API server answers.",
     "cronlift_database_up": "1 when Airflow's database answers.",
     "cronlift_component_heartbeat_age_seconds": "Age of the youngest heartbeat of a kind of component.",
     "cronlift_dag_paused": "1 for a DAG that is paused.",
@@ -188,6 +195,16 @@ class Database:
             return [Sample("cronlift_database_up", 0)]
 
 
+def api_samples(url: str) -> Iterator[Sample]:
+    """Ask the API server's ping, which needs no database, and yield whether it answers."""
+    try:
+        with urllib.request.urlopen(url, timeout=API_SECONDS):  # noqa: S310 - a Service of the release
+            yield Sample("cronlift_api_up", 1)
+    except (OSError, http.client.HTTPException) as error:
+        print(f"The API server does not answer: {error}", file=sys.stderr, flush=True)
+        yield Sample("cronlift_api_up", 0)
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     """Answers /metrics, and /healthz without the database."""
 
@@ -200,7 +217,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path != "/metrics":
             return self._answer(404, "/metrics and /healthz are here\n")
         started = time.monotonic()
-        text = render(self.database.samples(), os.environ["CRONLIFT_DEPLOYMENT"])
+        samples = [*self.database.samples(), *api_samples(os.environ["CRONLIFT_API_PING"])]
+        text = render(samples, os.environ["CRONLIFT_DEPLOYMENT"])
         print(f"Answered in {time.monotonic() - started:.2f} s", flush=True)
         return self._answer(200, text)
 
