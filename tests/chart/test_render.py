@@ -701,6 +701,13 @@ def test_the_notifier_knows_where_each_team_wants_its_news_and_no_address_of_a_w
     assert "webhook-demo" not in volumes
 
 
+def test_of_what_would_tell_everything_twice_there_are_never_two():
+    rendered = render(TWO_TEAMS, CLOUD)
+    for name in ("metrics", "notifier"):
+        spec = rendered.one("Deployment", f"cronlift-{name}")["spec"]
+        assert (spec["replicas"], spec["strategy"]["type"]) == (1, "Recreate"), name
+
+
 def test_while_the_database_goes_down_nothing_of_airflow_runs():
     rendered = render(TEAMS, sets=("migrate.downgradeTo=3.2.1",))
     assert {thing["spec"]["replicas"] for thing in rendered.of("Deployment")} == {0}
