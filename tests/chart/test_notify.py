@@ -1,6 +1,7 @@
 """What the notifier tells, to whom, and what it remembers; its database and servers are in tests/integration."""
 
 import json
+import socket
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -89,3 +90,53 @@ def test_the_state_survives_a_restart_and_forgets_what_is_not_looked_at_any_more
     assert notify.load(state.dump()) == state
     assert json.loads(state.dump())["told"] == ["mail failed demo__a r1 2026-03-01T11:59:00+00:00"]
     assert notify.after(state, [], [], [], NOW + timedelta(hours=1)).told == frozenset()
+
+
+def send_all(monkeypatch, capsys, routes, server):
+    """Send a message to each team; return how many connections a server got, and what was printed."""
+    monkeypatch.setattr(notify, "SEND_SECONDS", 0.3)
+    smtp = {"host": "127.0.0.1", "port": server.getsockname()[1], "security": "none", "from": "a@example.com"}
+    silent = set()
+    for message in notify.messages([event(team=team) for team in routes], routes, notify.State(NOW)):
+        notify.send(message, routes[message.team], {"CRONLIFT_SMTP": json.dumps(smtp)}, silent)
+    server.settimeout(0)
+    connections = 0
+    try:
+        while True:
+            server.accept()[0].close()
+            connections += 1
+    except BlockingIOError:
+        return connections, capsys.readouterr().err.splitlines()
+
+
+def test_a_mail_server_that_hangs_is_waited_for_once_in_a_round(monkeypatch, capsys):
+    routes = {team: {"emails": [f"{team}@example.com"], "webhook": ""} for team in "abc"}
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections, and says nothing
+        connections, words = send_all(monkeypatch, capsys, routes, silent)
+    assert connections == 1
+    assert words[1:] == [
+        f"Team {team} was not told by mail: its server did not answer a moment ago" for team in ("b", "c")
+    ]
+
+
+def test_webhooks_of_a_host_that_hangs_hold_up_those_of_no_other(monkeypatch, capsys, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent, socket.create_server(("127.0.0.1", 0)) as other:
+        for name, server in (("a", silent), ("b", silent), ("c", other)):
+            (tmp_path / name).write_text(f"http://127.0.0.1:{server.getsockname()[1]}/{name}")
+        routes = {team: {"emails": [], "webhook": str(tmp_path / team)} for team in "abc"}
+        connections, words = send_all(monkeypatch, capsys, routes, silent)
+        other.settimeout(5)
+        other.accept()[0].close()
+    assert connections == 1
+    assert [line.partition(": ")[2] for line in words] == [
+        "timed out", "its server did not answer a moment ago", "timed out"
+    ]  # fmt: skip
+
+
+def test_a_server_that_refuses_is_given_the_next_message(capsys):
+    smtp = {"host": "127.0.0.1", "port": 1, "security": "none", "from": "a@example.com"}
+    [message] = notify.messages([event()], ROUTES, notify.State(NOW))
+    silent = set()
+    assert not notify.send(message, ROUTES["demo"], {"CRONLIFT_SMTP": json.dumps(smtp)}, silent)
+    assert "Connection refused" in capsys.readouterr().err
+    assert silent == set()

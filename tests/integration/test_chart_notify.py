@@ -38,6 +38,18 @@ for name in ("missed", "paused"):
     session.get(DagModel, f"demo__{name}").next_dagrun_create_after = now - timedelta(seconds=61)
 """
 
+KILLED = """
+import os
+import notify
+from pathlib import Path
+notify.ALIVE = Path({alive!r})
+def deliver(message, *rest):
+    if notify.ALIVE.exists():
+        os._exit(9)
+    return notify.send(message, *rest)
+notify.one_round(os.environ, deliver)
+"""
+
 
 class World:
     """The database with two teams' DAGs, the receivers, and the notifier between them."""
@@ -137,6 +149,21 @@ def test_a_server_that_refuses_costs_nothing_but_time(world):
     world.round()
     assert [letter.subject for letter in world.received.letters] == ["demo__fails failed"]
     assert len(world.received.posts) == 1
+
+
+def test_a_notifier_that_is_killed_between_two_messages_tells_each_once(world, tmp_path):
+    world.run("demo__fails", "r5", "failed")
+    world.run("billing__fails", "r5", "failed")
+    world.received.letters.clear()
+    world.received.posts.clear()
+    code = KILLED.format(alive=str(tmp_path / "alive"))
+    assert world.pods.run("python", "-c", code, **world.variables).returncode == 9
+    first, posts = [letter.recipients for letter in world.received.letters], len(world.received.posts)
+    assert len(first) + posts == 1
+    world.round()
+    letters = first + [letter.recipients for letter in world.received.letters]
+    assert sorted(letters) == [("billing@example.com",), ("demo@example.com", "boss@example.com")]
+    assert posts + len(world.received.posts) == 1
 
 
 def test_a_mail_server_of_another_authority_gets_no_password(world):

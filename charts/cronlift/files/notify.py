@@ -1,8 +1,9 @@
 """Tell teams by mail and webhook that a job of theirs failed, did not run or waits: notify.py [--once].
 
 Reads Airflow's database every 15 s, so it needs neither Prometheus nor a living scheduler: a job that nobody started is
-told too. What happens within one round is one message for a team. How far it has told is an Airflow variable, so a
-restart forgets nothing and repeats nothing; what cannot be sent is tried again for a day.
+told too. What happens within one round is one message for a team. How far it has told is an Airflow variable, written
+after each message, so a restart forgets nothing and repeats at most the one that it broke into; what cannot be sent is
+tried again for a day.
 """
 
 import contextlib
@@ -21,7 +22,7 @@ from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import cronlift_database
 import psycopg2
@@ -196,16 +197,24 @@ def mail(message: Message, to: list[str], environment: Mapping[str, str]) -> Non
         server.send_message(letter)
 
 
-def post(message: Message, url_file: str, environment: Mapping[str, str]) -> None:
-    """Send a message to a team's webhook; `text` is what Slack, Mattermost and Teams show.
+def webhook(url_file: str) -> str:
+    """Return the address of a team's webhook.
 
     Raises:
-        OSError: It does not answer, or with an error; `urllib.error.HTTPError` is one.
         ValueError: The file holds no http address.
     """
     url = Path(url_file).read_text().strip()
     if not url.startswith(("https://", "http://")) or not url.isprintable() or " " in url:
         raise ValueError("the webhook's Secret holds no address that begins with https:// or http://")
+    return url
+
+
+def post(message: Message, url: str, environment: Mapping[str, str]) -> None:
+    """Send a message to a team's webhook; `text` is what Slack, Mattermost and Teams show.
+
+    Raises:
+        OSError: It does not answer, or with an error; `urllib.error.HTTPError` is one.
+    """
     base_url = environment.get("AIRFLOW__API__BASE_URL", "")
     events = [
         {
@@ -230,13 +239,40 @@ def post(message: Message, url_file: str, environment: Mapping[str, str]) -> Non
         pass
 
 
-def send(message: Message, route: Mapping[str, Any], environment: Mapping[str, str]) -> bool:
+@contextlib.contextmanager
+def patience(server: str, silent: set[str]) -> Iterator[None]:
+    """Wait for a server that hangs only once in a round.
+
+    Judged by the time, not by the error: a refusal costs nothing, and the next message may be taken.
+
+    Args:
+        server: What the block talks to.
+        silent: Servers that hung in this round; this one is added when it does too.
+
+    Raises:
+        ConnectionError: It is among them.
+    """
+    if server in silent:
+        raise ConnectionError("its server did not answer a moment ago")
+    started = time.monotonic()
+    try:
+        yield
+    except (OSError, http.client.HTTPException):
+        if time.monotonic() - started > SEND_SECONDS / 2:
+            silent.add(server)
+        raise
+
+
+def send(message: Message, route: Mapping[str, Any], environment: Mapping[str, str], silent: set[str]) -> bool:
     """Send a message and tell whether that went well; never says where to, which is a secret of webhooks."""
     try:
         if message.target == "mail":
-            mail(message, route["emails"], environment)
+            with patience("mail server", silent):
+                mail(message, route["emails"], environment)
         else:
-            post(message, route["webhook"], environment)
+            url = webhook(route["webhook"])
+            with patience(urlsplit(url).netloc, silent):
+                post(message, url, environment)
     except (OSError, ValueError, http.client.HTTPException) as error:
         print(f"Team {message.team} was not told by {message.target}: {error}", file=sys.stderr, flush=True)
         return False
@@ -248,6 +284,16 @@ def look(cursor: "psycopg2.extensions.cursor", start: datetime, late: timedelta)
     """Return what happened since."""
     cursor.execute(QUERY, {"since": start, "late": late, "oldest": OLDEST_RUN})
     return [Event(*row) for row in cursor.fetchall()]
+
+
+def remember(connection: "psycopg2.extensions.connection", state: State) -> None:
+    """Write down how far all is told."""
+    with connection, connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO variable (key, val, description, is_encrypted) VALUES (%s, %s, %s, false) "
+            "ON CONFLICT (key) DO UPDATE SET val = excluded.val, is_encrypted = false",
+            (VARIABLE, state.dump(), "How far teams were told of their jobs; written by the notifier."),
+        )
 
 
 def one_round(environment: Mapping[str, str], deliver: Callable[..., bool] = send) -> None:
@@ -269,17 +315,19 @@ def one_round(environment: Mapping[str, str], deliver: Callable[..., bool] = sen
                 # The very first round: nothing of the past is news.
                 state = State(now, keys(events))
         done: dict[bool, list[Message]] = {True: [], False: []}
+        silent: set[str] = set()
         for message in messages(events, routes, state):
-            done[deliver(message, routes[message.team], environment)].append(message)
+            sent = deliver(message, routes[message.team], environment, silent)
+            done[sent].append(message)
+            # Each message may take as long as its server lets it: the pod is alive as long as one after the other ends.
+            ALIVE.touch()
+            if sent:
+                # `until` waits for the end of the round: what comes after this message is not told yet.
+                remember(connection, State(state.until, after(state, events, done[True], [], now).told))
         new = after(state, events, done[True], done[False], now)
         # Once a minute, or when there is something to remember: each write makes a row that PostgreSQL must clean up.
         if text is None or new.told != state.told or new.until - state.until > timedelta(minutes=1):
-            with connection, connection.cursor() as cursor:
-                cursor.execute(
-                    "INSERT INTO variable (key, val, description, is_encrypted) VALUES (%s, %s, %s, false) "
-                    "ON CONFLICT (key) DO UPDATE SET val = excluded.val, is_encrypted = false",
-                    (VARIABLE, new.dump(), "How far teams were told of their jobs; written by the notifier."),
-                )
+            remember(connection, new)
 
 
 def main() -> int:
