@@ -51,7 +51,18 @@ def test_every_alert_has_a_case():
 
 
 def test_how_late_is_late_is_a_value():
-    assert "> 1200" in json.dumps(rules("metrics.prometheusRule.lateAfterMinutes=20"))
+    late = "metrics.prometheusRule.lateAfterMinutes=20"
+    assert json.dumps(rules(late)).count("> 1200") == 2
+    on_the_dashboard = questions(dashboard(late))
+    assert "> 1200" in on_the_dashboard["Did not run"]
+    assert "> 1200" in on_the_dashboard["Waiting"]
+    assert "20 min over their time" in json.dumps(dashboard(late))
+
+
+def test_the_dashboard_asks_for_git_sync_of_the_chosen_deployment_alone():
+    assert 'git_sync_count_total{namespace="$namespace"' in questions(dashboard())["git-sync: good rounds a minute"]
+    [variable] = [entry for entry in dashboard()["templating"]["list"] if entry["name"] == "namespace"]
+    assert 'deployment="$deployment"' in variable["query"]["query"]
 
 
 def test_two_exporters_at_once_count_once_on_the_dashboard(tmp_path):

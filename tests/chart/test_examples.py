@@ -75,6 +75,14 @@ def test_an_environment_needs_nothing_but_teams(name):
     assert answer.returncode == 0, answer.stderr
 
 
+@pytest.mark.parametrize("name", ["staging", "production"])
+def test_an_environments_monitors_and_rules_are_those_that_kube_prometheus_stack_selects(name):
+    things = render(TEAMS, ROOT / f"charts/environments/{name}.yaml")
+    for kind in ("ServiceMonitor", "PodMonitor", "PrometheusRule"):
+        [thing] = things.of(kind)
+        assert thing["metadata"]["labels"]["release"] == "kube-prometheus-stack", kind
+
+
 def test_production_keeps_no_state_in_the_cluster():
     things = render(TEAMS, ROOT / "charts/environments/production.yaml")
     assert not [t["kind"] for t in things if t["kind"] in ("StatefulSet", "PersistentVolumeClaim")]

@@ -217,6 +217,10 @@ OWN_DATABASE = ("postgres.enabled=false", "database.existingSecret=x")
         (("logs.remote.connectionId=x",), "logs.remote.url is empty"),
         (("logs.remote.url=s3://x", "logs.volume.existingClaim=x"), "task logs go to one of them"),
         (("metrics.prometheusRule.enabled=true",), "set metrics.enabled=true"),
+        (
+            ("metrics.enabled=true", "metrics.prometheusRule.enabled=true", "git.copy=false"),
+            "nothing would tell CronliftGitStale: set metrics.serviceMonitor.enabled=true",
+        ),
         (("notifications.enabled=true",), "no team says where news go: give teams.<name>.alerts.emails"),
         (
             ("notifications.enabled=true", "teams.demo.alerts.emails[0]=a@example.com"),

@@ -5,8 +5,17 @@ replaced; namespace is kept, by which the Prometheus Operator routes alerts to a
 Scope: dict "root" $ "file" "files/alerts.yaml".
 */}}
 {{- define "cronlift.metrics.file" -}}
-{{- $deployment := printf "%s/%s" .root.Release.Namespace .root.Release.Name }}
-{{- $seconds := mul 60 .root.Values.metrics.prometheusRule.lateAfterMinutes | toString }}
-{{- $labels := "pod, instance, endpoint, container, service, job" }}
-{{- .root.Files.Get .file | replace "DEPLOYMENT" $deployment | replace "NAMESPACE" .root.Release.Namespace | replace "LATE_SECONDS" $seconds | replace "SCRAPE_LABELS" $labels }}
+{{- $late := .root.Values.metrics.prometheusRule.lateAfterMinutes }}
+{{- $words := dict
+  "DEPLOYMENT" (printf "%s/%s" .root.Release.Namespace .root.Release.Name)
+  "NAMESPACE" .root.Release.Namespace
+  "LATE_MINUTES" (int $late)
+  "LATE_SECONDS" (mul 60 $late)
+  "SCRAPE_LABELS" "pod, instance, endpoint, container, service, job"
+}}
+{{- $text := .root.Files.Get .file }}
+{{- range $word, $value := $words }}
+  {{- $text = replace $word (toString $value) $text }}
+{{- end }}
+{{- $text }}
 {{- end }}

@@ -228,6 +228,9 @@ Each part below returns a YAML list of texts; scope of all: the root.
     {{- end }}
   {{- end }}
 {{- end }}
+{{- if and .Values.metrics.prometheusRule.enabled (not .Values.metrics.serviceMonitor.enabled) (not .Values.git.copy) }}
+  {{- $faults = append $faults "metrics.prometheusRule.enabled is true but nothing would tell CronliftGitStale: set metrics.serviceMonitor.enabled=true, which scrapes git-sync, or git.copy=true, with which the DAG processor tells it." }}
+{{- end }}
 {{- $faults | toYaml }}
 {{- end }}
 
