@@ -210,6 +210,17 @@ def test_a_teams_own_repository_is_checked_by_name(tmp_path: Path) -> None:
     assert found["dags"] == 1
 
 
+@pytest.mark.parametrize("pods", ["{{ var.value.billing__pods }}", "{{ conn.billing__db.port }}", "{{ pods }}"])
+def test_a_number_of_pods_that_the_run_decides_is_no_fault(tmp_path: Path, pods: str) -> None:
+    root = good_repo(tmp_path / "repo")
+    job = GOOD_TEXT.replace("spec:\n  template", f"spec:\n  parallelism: {pods}\n  template")
+    dag = with_task("good").replace('.yaml")', '.yaml", values={"pods": XComArg(EmptyOperator(task_id="count"))})')
+    dag = dag.replace("import DAG,", "import DAG, XComArg,")
+    head = "from airflow.providers.standard.operators.empty import EmptyOperator\n"
+    write(root, {"good.py": head + dag, "jobs/good.yaml": job})
+    assert json.loads(check(root, root / "dags/billing", "--json").stdout)["faults"] == []
+
+
 def test_what_the_import_writes_and_the_examples_keep_every_rule(tmp_path: Path) -> None:
     root = good_repo(tmp_path / "repo")
     for name in ("legacy", "invoices"):

@@ -20,9 +20,19 @@ def job_resources(job: Mapping[str, Any], side: Side) -> dict[str, float]:
     """
     spec = job.get("spec") or {}
     pod = ((spec.get("template") or {}).get("spec")) or {}
-    at_once = spec.get("parallelism")
-    pods = 1 if at_once is None else int(at_once)
-    return {name: amount * pods for name, amount in pod_resources(pod, side).items()}
+    return {name: amount * pods_at_once(spec) for name, amount in pod_resources(pod, side).items()}
+
+
+def pods_at_once(spec: Mapping[str, Any]) -> int:
+    """Return how many Pods of a Job run at once; 1 where that is known at the run only.
+
+    Args:
+        spec: Of the Job.
+    """
+    parallelism, completions = spec.get("parallelism"), spec.get("completions")
+    if not isinstance(parallelism, int):
+        return 1
+    return min(parallelism, completions) if isinstance(completions, int) else parallelism
 
 
 def pod_resources(pod: Mapping[str, Any], side: Side) -> dict[str, float]:
