@@ -20,7 +20,8 @@ SETS = {
     "images": (f"{DEMO}.images={{registry.example/demo/,localhost:5000/report}}", "jobImages.legacy=old/legacy:1",
                "images.airflow.repository=registry.example/airflow"),
     "quota": (f"{DEMO}.quota.cpu=4", f"{DEMO}.quota.limits\\.memory=8Gi", f"{DEMO}.quota.count/jobs\\.batch=10"),
-    "defaults": (f"{DEMO}.containerDefaults.requests.memory=64Mi", f"{DEMO}.containerDefaults.limits.cpu=1"),
+    "defaults": (f"{DEMO}.containerDefaults.requests.memory=64Mi", f"{DEMO}.containerDefaults.limits.cpu=1",
+                 f"{DEMO}.containerDefaults.requests.cpu=0", f"{DEMO}.containerDefaults.limits.ephemeral-storage=1Gi"),
     "limit of memory": (f"{DEMO}.containerDefaults.limits.memory=64Mi",),
     "level": (f"{DEMO}.podSecurity=baseline",),
 }  # fmt: skip

@@ -36,14 +36,21 @@ same of `cronlift.policy.rules`, and a test compares them. Scope: as above.
     {{- $_ := set $quota $name (toString $most) }}
   {{- end }}
 {{- end }}
-{{- $defaults := $rules.containerDefaults | default dict }}
-{{- $limits := keys ($defaults.limits | default dict) }}
-{{- $requests := concat $limits (keys ($defaults.requests | default dict)) }}
+{{- $given := $rules.containerDefaults | default dict }}
+{{- $defaults := dict }}
+{{- range $name, $amount := $given.limits }}
+  {{- $_ := set $defaults (print "limits." $name) (toString $amount) }}
+  {{- $_ := set $defaults (print "requests." $name) (toString $amount) }}
+{{- end }}
+{{- range $name, $amount := $given.requests }}
+  {{- $_ := set $defaults (print "requests." $name) (toString $amount) }}
+{{- end }}
+{{- $defaults = pick $defaults "requests.cpu" "requests.memory" "limits.cpu" "limits.memory" }}
 {{- $mustRequest := list }}
 {{- range list "cpu" "memory" }}
-  {{- if not (has . $requests) }}{{ $mustRequest = append $mustRequest . }}{{ end }}
+  {{- if not (hasKey $defaults (print "requests." .)) }}{{ $mustRequest = append $mustRequest . }}{{ end }}
 {{- end }}
 {{- dict "home" .settings.namespace "level" ($rules.podSecurity | default "restricted")
-  "images" ($rules.images | default list) "quota" $quota "mustRequest" $mustRequest
-  "mustLimit" (has "memory" $limits | ternary list (list "memory")) | toJson }}
+  "images" ($rules.images | default list) "quota" $quota "defaults" $defaults
+  "mustRequest" $mustRequest "mustLimit" (hasKey $defaults "limits.memory" | ternary list (list "memory")) | toJson }}
 {{- end }}

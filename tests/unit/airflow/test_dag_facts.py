@@ -32,6 +32,16 @@ FILES = {
     "alpha/jobs/export.yaml": JOB,
     "alpha/jobs/late.yaml": JOB.replace("{{ ds }}", "{{ shop }}"),
     "alpha/jobs/pod.yaml": "apiVersion: v1\nkind: Pod\nspec: {}\n",
+    "beta/jobs/any.yaml": JOB.replace("parallelism: 2", 'parallelism: "{{ var.value.beta__workers }}"').replace(
+        "requests: {cpu: 250m, memory: 64Mi}, limits: {memory: 128Mi}", "limits: {memory: 128Mi}"
+    ),
+    "beta/any.py": """\
+        from airflow.sdk import DAG
+        from cronlift import KubernetesJobOperator
+
+        with DAG("beta__any", schedule=None, params={"shop": "paris"}):
+            KubernetesJobOperator(task_id="any", manifest="jobs/any.yaml")
+        """,
     "alpha/shared.py": "NAME = 'alpha'\n",
     "beta/shared.py": "NAME = 'beta'\n",
     "alpha/good.py": """\
@@ -194,7 +204,9 @@ def write(root: Path) -> Path:
 
 
 def bundles(root: Path) -> list[Bundle]:
-    return [Bundle(name, root / "dags" / name, {"namespace": f"team-{name}"}) for name in ("alpha", "beta")]
+    beta = {"namespace": "team-beta", "containerDefaults": {"requests": {"cpu": "50m"}}}
+    teams = {"alpha": {"namespace": "team-alpha"}, "beta": beta}
+    return [Bundle(name, root / "dags" / name, settings) for name, settings in teams.items()]
 
 
 @pytest.fixture(scope="module")
@@ -254,6 +266,13 @@ def test_tasks_tell_what_they_would_create(facts: dict[str, FileFacts]) -> None:
     assert job["spec"]["template"]["spec"]["containers"][0]["args"] == ["2026-03-27", "paris"]
     assert (late.mapped, late.upstream) == (True, ("export",))
     assert late.documents[0]["spec"]["template"]["spec"]["containers"][0]["args"] == ["lyon", "paris"]
+
+
+def test_a_task_whose_pods_are_counted_at_the_run_tells_what_one_of_them_gets(facts: dict[str, FileFacts]) -> None:
+    assert facts["beta/any.py"].findings == ()
+    (task,) = dag(facts, "beta/any.py").tasks
+    assert task.requests == {"cpu": 0.05, "memory": 128 * 2**20}
+    assert task.limits == {"memory": 128 * 2**20}
 
 
 def test_what_a_file_leaves_out_is_not_explicit(facts: dict[str, FileFacts]) -> None:

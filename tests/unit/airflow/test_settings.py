@@ -1,5 +1,7 @@
 """The deployment's environment variables, and what is said when they are wrong."""
 
+import json
+
 import pytest
 
 from cronlift.airflow import settings
@@ -13,6 +15,15 @@ def test_teams_are_read_with_their_defaults():
     assert teams["demo"] == settings.Team("demo", "team-demo", "own")
     assert teams["b2"].service_account == "cronlift-job"
     assert teams["b2"].launcher == "system:serviceaccount:team-b2:cronlift-launcher"
+    assert teams["b2"].defaults == {}
+
+
+@pytest.mark.parametrize("key", ["rules", "entry"])
+def test_what_containers_get_is_read_from_the_rules_and_from_an_entry_of_teams_yaml(key):
+    given = {"containerDefaults": {"requests": {"cpu": "50m"}, "limits": {"memory": "1Gi"}}}
+    entry = {"namespace": "team-demo", **({"rules": given} if key == "rules" else given)}
+    team = settings.read_teams({"CRONLIFT_TEAMS": json.dumps({"demo": entry})})["demo"]
+    assert team.defaults == {"requests.cpu": "50m", "requests.memory": "1Gi", "limits.memory": "1Gi"}
 
 
 @pytest.mark.parametrize(

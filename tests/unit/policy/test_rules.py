@@ -13,7 +13,7 @@ from cronlift.policy.example import TEAM, bad_job, good_job, laid_over
 from cronlift.policy.pods import PodView
 from cronlift.policy.rule import Rule
 from cronlift.policy.rules import RULES, applies, breaches, judge
-from cronlift.policy.team import LEVELS, TeamRules, read_team
+from cronlift.policy.team import LEVELS, QUOTA_KEYS, TeamRules, read_team
 from tests.unit.policy.cel_engine import Admission
 
 EXAMPLES = 2000 if os.environ.get("LONG") else 150
@@ -71,6 +71,29 @@ def test_a_laxer_standard_of_the_team_frees_it_from_the_stricter_rules(level: st
     for rule in IN_CEL:
         expected = [rule.id] if applies(rule, team) else []
         assert broken(bad_job(rule), team) == refused(bad_job(rule), team) == expected
+
+
+@pytest.mark.parametrize(
+    ("defaults", "spec", "resources", "fits"),
+    [
+        ({}, {}, {"limits": {"cpu": "64", "memory": "512Gi"}}, False),
+        ({}, {}, {"limits": {"cpu": "64"}, "requests": {"cpu": "4"}}, True),
+        ({"requests.cpu": "2"}, {"parallelism": 20}, {}, False),
+        ({"requests.cpu": "2"}, {"parallelism": 20, "completions": 2}, {}, True),
+        ({"requests.cpu": "2"}, {"parallelism": 20}, {"requests": {"cpu": "100m"}}, True),
+        ({"requests.cpu": "2"}, {"parallelism": 20}, {"limits": {"cpu": "100m"}}, True),
+        ({"limits.memory": "4Gi"}, {"parallelism": 3}, {"limits": {"cpu": "1"}}, False),
+    ],
+    ids=["limits", "own requests", "defaults", "completions", "requests first", "limits first", "default limit"],
+)
+def test_the_quota_counts_what_the_pods_will_request(
+    defaults: dict[str, str], spec: dict[str, int], resources: dict[str, Any], fits: bool
+) -> None:
+    quota = {"requests.cpu": "4", "requests.memory": "8Gi", "limits.memory": "8Gi"}
+    team = TeamRules(TEAM.namespace, quota=quota, defaults=defaults, must_request=(), must_limit=())
+    job = laid_over(good_job(), {"spec": spec})
+    job["spec"]["template"]["spec"]["containers"][0]["resources"] = resources
+    assert broken(job, team) == refused(job, team) == ([] if fits else ["quota"])
 
 
 IMAGES = (
@@ -144,19 +167,14 @@ SPECS = st.tuples(PODS, mapping(parallelism=st.sampled_from([0, 1, 5]), completi
 JOBS = st.tuples(SPECS, st.sampled_from(["team-billing", "team-other"])).map(
     lambda pair: {"metadata": {"name": "x", "namespace": pair[1]}, "spec": pair[0]}
 )
+OF_QUOTA_KEYS = mapping(**{key: st.sampled_from(QUANTITIES) for key in QUOTA_KEYS})
 TEAMS = st.builds(
     TeamRules,
     namespace=st.just("team-billing"),
     level=st.sampled_from(LEVELS),
     images=st.sampled_from([(), ("registry.example/",), ("registry.example/report", "localhost:5000/")]),
-    quota=mapping(
-        **{
-            "requests.cpu": st.sampled_from(QUANTITIES),
-            "requests.memory": st.sampled_from(QUANTITIES),
-            "limits.cpu": st.sampled_from(QUANTITIES),
-            "limits.memory": st.sampled_from(QUANTITIES),
-        }
-    ),
+    quota=OF_QUOTA_KEYS,
+    defaults=OF_QUOTA_KEYS,
     must_request=st.sampled_from([(), ("memory",), ("cpu", "memory")]),
     must_limit=st.sampled_from([(), ("memory",)]),
 )
@@ -225,7 +243,7 @@ def test_a_team_is_read_from_its_entry_in_the_file() -> None:
             "podSecurity": "baseline",
             "images": ["registry.example/x/"],
             "quota": {"cpu": 4, "limits.memory": "8Gi", "count/jobs.batch": "500"},
-            "containerDefaults": {"requests": {"memory": "64Mi"}, "limits": {"cpu": "1"}},
+            "containerDefaults": {"requests": {"memory": "64Mi", "x/gpu": 1}, "limits": {"cpu": 1}},
         },
         more_images=["localhost:5000/legacy:3@sha256:0", "legacy"],
     )
@@ -234,6 +252,7 @@ def test_a_team_is_read_from_its_entry_in_the_file() -> None:
         level="baseline",
         images=("registry.example/x/", "localhost:5000/legacy", "legacy"),
         quota={"requests.cpu": "4", "limits.memory": "8Gi"},
+        defaults={"requests.cpu": "1", "requests.memory": "64Mi", "limits.cpu": "1"},
         must_request=(),
         must_limit=("memory",),
     )

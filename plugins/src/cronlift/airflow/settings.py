@@ -15,13 +15,13 @@ CRONLIFT_PREVIEW      set for a release that only shows DAGs; they stay paused w
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cronlift.errors import SettingsError, TeamError
 from cronlift.job.naming import LAUNCHER_ACCOUNT
-from cronlift.policy.team import TeamRules, read_team
+from cronlift.policy.team import TeamRules, container_defaults, read_team
 
 DEPLOYMENT_VARIABLE = "CRONLIFT_DEPLOYMENT"
 TEAMS_VARIABLE = "CRONLIFT_TEAMS"
@@ -47,12 +47,14 @@ class Team:
         namespace: Where its Jobs run.
         service_account: The account of its Pods.
         rules: What its Jobs may be; None where the policy is off.
+        defaults: "requests.cpu" and the like -> what its containers get that say nothing, as far as it is known.
     """
 
     name: str
     namespace: str
     service_account: str
     rules: TeamRules | None = None
+    defaults: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def launcher(self) -> str:
@@ -96,9 +98,12 @@ def read_teams(environment: Mapping[str, str] = os.environ) -> dict[str, Team]:
     for name, entry in _read_json(TEAMS_VARIABLE, example, environment).items():
         if not isinstance(entry, dict) or not isinstance(entry.get("namespace"), str):
             raise SettingsError(_malformed(TEAMS_VARIABLE, f"team {name!r} has no namespace", example))
-        given = entry.get("rules")
-        rules = read_team({**given, "namespace": entry["namespace"]}) if isinstance(given, dict) else None
-        teams[name] = Team(name, entry["namespace"], str(entry.get("serviceAccount") or JOB_ACCOUNT), rules)
+        given = entry.get("rules") if isinstance(entry.get("rules"), dict) else None
+        rules = None if given is None else read_team({**given, "namespace": entry["namespace"]})
+        # `cronlift diff` gives entries of teams.yaml as they are, so that no rule keeps an old DAG from being read.
+        defaults = container_defaults((entry if given is None else given).get("containerDefaults") or {})
+        account = str(entry.get("serviceAccount") or JOB_ACCOUNT)
+        teams[name] = Team(name, entry["namespace"], account, rules, defaults)
     return teams
 
 

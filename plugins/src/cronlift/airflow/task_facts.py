@@ -48,13 +48,14 @@ def facts_of_task(task: Any, root: Path, at: datetime) -> TaskFacts:
         documents = _pretend(task, sources, _values(task, arguments, mapped=mapped), at)
     except CronliftError as error:
         return TaskFacts(**facts, unrendered=str(error))
-    job = documents[-1]
+    job, team = documents[-1], _team(task.dag_id)
+    defaults = team.defaults if team else {}
     return TaskFacts(
         **facts,
         documents=documents,
         images=images_of(job["spec"]["template"]["spec"]),
-        requests=job_resources(job, "requests"),
-        limits=job_resources(job, "limits"),
+        requests=job_resources(job, "requests", defaults),
+        limits=job_resources(job, "limits", defaults),
     )
 
 
@@ -133,7 +134,10 @@ def _pretend(task: Any, sources: Sources, values: dict[str, Any], at: datetime) 
 
 
 def _defaults(identity: TaskIdentity, task: Any) -> Defaults:
-    name = settings.team_name(identity.dag_id)
-    known = settings.read_teams().get(name) if settings.has_teams() else None
+    known = _team(identity.dag_id)
     namespace, account = (known.namespace, known.service_account) if known else ("team", settings.JOB_ACCOUNT)
     return Defaults(namespace, account, getattr(task, "execution_timeout", None))
+
+
+def _team(dag_id: str) -> settings.Team | None:
+    return settings.read_teams().get(settings.team_name(dag_id)) if settings.has_teams() else None

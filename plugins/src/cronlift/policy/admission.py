@@ -10,7 +10,7 @@ from cronlift.policy.rule import Rule
 from cronlift.policy.rules import RULES
 from cronlift.policy.team import BASELINE, PRIVILEGED, RESTRICTED, TeamRules
 
-TEAM_VARIABLES = ("home", "level", "images", "quota", "mustRequest", "mustLimit")
+TEAM_VARIABLES = ("home", "level", "images", "quota", "defaults", "mustRequest", "mustLimit")
 """What the chart fills in for each team, as literals; JSON is CEL."""
 
 VARIABLES: Mapping[str, str] = {
@@ -42,6 +42,7 @@ def team_variables(team: TeamRules) -> dict[str, Any]:
         "level": team.level,
         "images": list(team.images),
         "quota": dict(team.quota),
+        "defaults": dict(team.defaults),
         "mustRequest": list(team.must_request),
         "mustLimit": list(team.must_limit),
     }

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from cronlift.job.quantity import parse_quantity
+from cronlift.job.resources import amounts_of, pods_at_once
 from cronlift.policy.pods import POD, PodView, at, is_open, items
 from cronlift.policy.rule import Breaches, Rule
 from cronlift.policy.team import PRIVILEGED, QUOTA_KEYS, TeamRules
@@ -22,41 +23,34 @@ def _requests(pod: PodView, team: TeamRules) -> Breaches:
 
 
 def _quota(pod: PodView, team: TeamRules) -> Breaches:
-    pods = _pods_at_once(pod.job)
+    pods = pods_at_once(at(pod.job, "spec"))
     for key, limit in team.quota.items():
         side, _, resource = key.partition(".")
-        most = _amount(limit)
-        asked = max([pods * _together(pod, side, resource), *(pods * each for each in _first(pod, side, resource))])
-        if asked > most * _ROUNDING:
+        asked = pods * max([_together(pod, team, key), *_first(pod, team, key)])
+        if asked > _amount(limit) * _ROUNDING:
             text = (
                 f"the Job {'requests' if side == 'requests' else 'may use'} {_in_words(asked, resource)} of {resource}"
             )
             yield POD, f"{text} at once, more than the {limit} that the team's namespace has"
 
 
-def _pods_at_once(job: Mapping[str, Any]) -> int:
-    parallelism, completions = (at(job, "spec").get(key) for key in ("parallelism", "completions"))
-    if not isinstance(parallelism, int):
-        return 1
-    return min(parallelism, completions) if isinstance(completions, int) else parallelism
-
-
-def _together(pod: PodView, side: str, resource: str) -> float:
+def _together(pod: PodView, team: TeamRules, key: str) -> float:
     """Add up the containers that run side by side: the main ones, and init containers that stay."""
     sidecars = (each for _, each in items(pod.spec, "initContainers") if each.get("restartPolicy") == "Always")
     mains = (each for _, each in items(pod.spec, "containers"))
-    return sum(_asked(each, side, resource) for each in (*mains, *sidecars))
+    return sum(_asked(each, team, key) for each in (*mains, *sidecars))
 
 
-def _first(pod: PodView, side: str, resource: str) -> Iterator[float]:
+def _first(pod: PodView, team: TeamRules, key: str) -> Iterator[float]:
     """Yield what each init container asks for that ends before the others begin."""
     for _, each in items(pod.spec, "initContainers"):
         if each.get("restartPolicy") != "Always":
-            yield _asked(each, side, resource)
+            yield _asked(each, team, key)
 
 
-def _asked(container: Mapping[str, Any], side: str, resource: str) -> float:
-    return _amount(at(container, "resources", side).get(resource, "0"))
+def _asked(container: Mapping[str, Any], team: TeamRules, key: str) -> float:
+    side, _, resource = key.partition(".")
+    return _amount(amounts_of(container, side, team.defaults).get(resource, "0"))
 
 
 def _amount(text: Any) -> float:
@@ -75,18 +69,21 @@ def _and(words: list[str]) -> str:
     return " and ".join(words)
 
 
-def _cel_asked(container: str, side: str, resource: str) -> str:
-    where = f"{container}.resources.{side}"
-    return (
-        f"(has({container}.resources) && has({where}) && '{resource}' in {where} ? "
-        f"quantity({where}['{resource}']).asApproximateFloat() : 0.0)"
+def _cel_asked(container: str, key: str) -> str:
+    """Return what `job.resources.amounts_of` finds."""
+    side, _, resource = key.partition(".")
+    sides = [f"{container}.resources.{each}" for each in dict.fromkeys((side, "limits"))]
+    said = "".join(
+        f"has({container}.resources) && has({each}) && '{resource}' in {each} ? {each}['{resource}'] : "
+        for each in sides
     )
+    default = f"'{key}' in variables.defaults ? variables.defaults['{key}'] : '0'"
+    return f"quantity({said}{default}).asApproximateFloat()"
 
 
 def _cel_quota(key: str) -> str:
-    side, _, resource = key.partition(".")
     most = f"quantity(variables.quota['{key}']).asApproximateFloat() * {_ROUNDING}"
-    asked = _cel_asked("c", side, resource)
+    asked = _cel_asked("c", key)
     return (
         f"(!('{key}' in variables.quota) || ("
         f"variables.together.map(c, {asked}).sum() * variables.pods <= {most} && "
@@ -114,7 +111,8 @@ RULES = (
     ),
     Rule(
         id="quota",
-        what="What a Job's Pods ask for at once fits into the team's quota.",
+        what="What a Job's Pods ask for at once, by limits or the team's defaults if not by requests, fits into the "
+        "team's quota.",
         cure="Lower resources or parallelism, or raise the team's `quota` in teams.yaml; it would wait for ever.",
         breaches=_quota,
         cel=" && ".join(_cel_quota(key) for key in QUOTA_KEYS),

@@ -23,6 +23,7 @@ class TeamRules:
         images: Where its images may come from: a repository, or the beginning of one with a slash at its end. Empty for
             everywhere.
         quota: "requests.cpu" and the like -> most of it; without what the quota does not bound.
+        defaults: The same keys -> what a container gets that says nothing; without what it gets none of.
         must_request: Resources that each container requests.
         must_limit: Resources that each container limits.
     """
@@ -31,6 +32,7 @@ class TeamRules:
     level: str = RESTRICTED
     images: tuple[str, ...] = ()
     quota: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[str, str] = field(default_factory=dict)
     must_request: tuple[str, ...] = MUST_REQUEST
     must_limit: tuple[str, ...] = MUST_LIMIT
 
@@ -42,18 +44,28 @@ def read_team(entry: Mapping[str, Any], more_images: Sequence[str] = ()) -> Team
         entry: Keys as in teams.yaml; all but the namespace may be missing.
         more_images: Images of the deployment, which every team may use where it may not use all.
     """
-    defaults = entry.get("containerDefaults") or {}
-    limits = set(defaults.get("limits") or {})
-    requests = {*(defaults.get("requests") or {}), *limits}  # a LimitRange's limit is its request where it has none
+    defaults = container_defaults(entry.get("containerDefaults") or {})
     images = tuple(entry.get("images") or ())
     return TeamRules(
         namespace=str(entry["namespace"]),
         level=str(entry.get("podSecurity") or RESTRICTED),
         images=(*images, *(without_version(each) for each in more_images)) if images else (),
         quota=_quota(entry.get("quota") or {}),
-        must_request=tuple(each for each in MUST_REQUEST if each not in requests),
-        must_limit=tuple(each for each in MUST_LIMIT if each not in limits),
+        defaults=defaults,
+        must_request=tuple(each for each in MUST_REQUEST if f"requests.{each}" not in defaults),
+        must_limit=tuple(each for each in MUST_LIMIT if f"limits.{each}" not in defaults),
     )
+
+
+def container_defaults(given: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a team's `containerDefaults` give of CPU and memory, by the keys of a quota.
+
+    They become a LimitRange, whose limit is its request where it has none.
+    """
+    limits = given.get("limits") or {}
+    sides = {"requests": {**limits, **(given.get("requests") or {})}, "limits": limits}
+    named = {f"{side}.{name}": str(amount) for side, amounts in sides.items() for name, amount in amounts.items()}
+    return {key: named[key] for key in QUOTA_KEYS if key in named}
 
 
 def without_version(image: str) -> str:
