@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +17,7 @@ from cronlift.policy.rules import RULES, applies, breaches, judge
 from cronlift.policy.team import LEVELS, QUOTA_KEYS, TeamRules, read_team
 from tests.unit.policy.cel_engine import Admission
 
+APPARMOR = "container.apparmor.security.beta.kubernetes.io"
 EXAMPLES = 2000 if os.environ.get("LONG") else 150
 IN_CEL = [rule for rule in RULES if rule.cel]
 
@@ -73,6 +75,43 @@ def test_a_laxer_standard_of_the_team_frees_it_from_the_stricter_rules(level: st
         assert broken(bad_job(rule), team) == refused(bad_job(rule), team) == expected
 
 
+@pytest.mark.parametrize("level", ["baseline", "restricted"])
+@pytest.mark.parametrize(
+    ("pod", "rule"),
+    [
+        ("containers: [{securityContext: {seccompProfile: {type: Unconfined}}}]", "seccomp-unconfined"),
+        ("containers: [{securityContext: {seccompProfile: {type: Localhost}}}]", None),
+        ("containers: [{securityContext: {seLinuxOptions: {type: spc_t}}}]", "selinux"),
+        ("securityContext: {seLinuxOptions: {user: system_u}}", "selinux"),
+        ("securityContext: {seLinuxOptions: {role: system_r}}", "selinux"),
+        ("securityContext: {seLinuxOptions: {type: container_t, level: 's0:c1'}}", None),
+        ("initContainers: [{securityContext: {appArmorProfile: {type: Unconfined}}}]", "apparmor"),
+        ("securityContext: {appArmorProfile: {type: Localhost, localhostProfile: own}}", None),
+        ("containers: [{securityContext: {procMount: Default}}]", None),
+        ("securityContext: {sysctls: [{name: net.ipv4.tcp_syncookies, value: '1'}]}", None),
+        ("containers: [{startupProbe: {httpGet: {host: other.example, port: 80}}}]", "host-probes"),
+        ("containers: [{lifecycle: {preStop: {httpGet: {host: other.example, port: 80}}}}]", "host-probes"),
+        ("containers: [{readinessProbe: {httpGet: {path: /ready, port: 80}}}]", None),
+    ],
+)
+def test_what_the_namespace_would_refuse_of_a_pod_is_refused_of_its_job(pod: str, rule: str | None, level: str) -> None:
+    job = laid_over(good_job(), {"spec": {"template": {"spec": yaml.safe_load(pod)}}})
+    spec = job["spec"]["template"]["spec"]
+    for each in spec.get("initContainers", []):
+        each |= laid_over(spec["containers"][0], each)
+    team = TeamRules(TEAM.namespace, level)
+    assert broken(job, team) == refused(job, team) == ([rule] if rule else [])
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"), [("runtime/default", True), ("localhost/own", True), ("", True), ("unconfined", False)]
+)
+def test_apparmor_is_not_switched_off_by_the_old_annotation(value: str, kept: bool) -> None:
+    annotations = {f"{APPARMOR}/report": value, "example.com/apparmor": "unconfined"}
+    job = laid_over(good_job(), {"spec": {"template": {"metadata": {"annotations": annotations}}}})
+    assert broken(job, TEAM) == refused(job, TEAM) == ([] if kept else ["apparmor"])
+
+
 @pytest.mark.parametrize(
     ("defaults", "spec", "resources", "fits"),
     [
@@ -118,7 +157,13 @@ def mapping(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any
 
 AMOUNTS = mapping(cpu=st.sampled_from(QUANTITIES), memory=st.sampled_from(QUANTITIES))
 BOOLEANS = st.booleans()
-SECCOMP = mapping(type=st.sampled_from(["RuntimeDefault", "Localhost", "Unconfined"]))
+PROFILE = mapping(type=st.sampled_from(["RuntimeDefault", "Localhost", "Unconfined"]))
+SELINUX = mapping(
+    type=st.sampled_from(["", "container_t", "spc_t"]),
+    user=st.sampled_from(["", "system_u"]),
+    role=st.sampled_from(["", "system_r"]),
+    level=st.just("s0"),
+)
 CAPABILITIES = mapping(
     add=st.lists(st.sampled_from(["NET_BIND_SERVICE", "CHOWN", "SYS_ADMIN"]), max_size=2),
     drop=st.lists(st.sampled_from(["ALL", "NET_RAW"]), max_size=2),
@@ -128,15 +173,26 @@ CONTAINER_SECURITY = mapping(
     allowPrivilegeEscalation=BOOLEANS,
     runAsNonRoot=BOOLEANS,
     runAsUser=st.sampled_from([0, 1000]),
-    seccompProfile=SECCOMP,
+    seccompProfile=PROFILE,
     capabilities=CAPABILITIES,
+    procMount=st.sampled_from(["Default", "Unmasked"]),
+    appArmorProfile=PROFILE,
+    seLinuxOptions=SELINUX,
+)
+PROBE = st.sampled_from(["httpGet", "tcpSocket"]).flatmap(
+    lambda action: st.fixed_dictionaries({action: mapping(host=st.sampled_from(["", "db.example"]), port=st.just(80))})
 )
 PORTS = st.lists(mapping(containerPort=st.just(80), hostPort=st.sampled_from([0, 80])), max_size=2)
 
 
 def containers(least: int, **more: st.SearchStrategy[Any]) -> st.SearchStrategy[list[dict[str, Any]]]:
     one = mapping(
-        resources=mapping(requests=AMOUNTS, limits=AMOUNTS), securityContext=CONTAINER_SECURITY, ports=PORTS, **more
+        resources=mapping(requests=AMOUNTS, limits=AMOUNTS),
+        securityContext=CONTAINER_SECURITY,
+        ports=PORTS,
+        livenessProbe=PROBE,
+        lifecycle=mapping(preStop=PROBE),
+        **more,
     )
     named = st.tuples(one, st.sampled_from(IMAGES)).map(lambda pair: {"name": "main", "image": pair[1], **pair[0]})
     return st.lists(named, min_size=least, max_size=2)
@@ -153,7 +209,16 @@ PODS = st.fixed_dictionaries(
     optional={
         "initContainers": containers(0, restartPolicy=st.just("Always")),
         "volumes": VOLUMES,
-        "securityContext": mapping(runAsNonRoot=BOOLEANS, runAsUser=st.sampled_from([0, 1000]), seccompProfile=SECCOMP),
+        "securityContext": mapping(
+            runAsNonRoot=BOOLEANS,
+            runAsUser=st.sampled_from([0, 1000]),
+            seccompProfile=PROFILE,
+            appArmorProfile=PROFILE,
+            seLinuxOptions=SELINUX,
+            sysctls=st.lists(
+                mapping(name=st.sampled_from(["net.ipv4.tcp_syncookies", "kernel.msgmax"])).filter(bool), max_size=2
+            ),
+        ),
         "hostNetwork": BOOLEANS,
         "hostPID": BOOLEANS,
         "hostIPC": BOOLEANS,
@@ -161,8 +226,13 @@ PODS = st.fixed_dictionaries(
         "serviceAccount": st.sampled_from(["cronlift-job", "cronlift-launcher"]),
     },
 )
-SPECS = st.tuples(PODS, mapping(parallelism=st.sampled_from([0, 1, 5]), completions=st.sampled_from([1, 3]))).map(
-    lambda pair: {**pair[1], "template": {"spec": pair[0]}}
+ANNOTATIONS = st.dictionaries(
+    st.sampled_from([f"{APPARMOR}/main", "example.com/main"]),
+    st.sampled_from(["", "runtime/default", "localhost/own", "unconfined"]),
+)
+TEMPLATES = st.fixed_dictionaries({"spec": PODS}, optional={"metadata": mapping(annotations=ANNOTATIONS)})
+SPECS = st.tuples(TEMPLATES, mapping(parallelism=st.sampled_from([0, 1, 5]), completions=st.sampled_from([1, 3]))).map(
+    lambda pair: {**pair[1], "template": pair[0]}
 )
 JOBS = st.tuples(SPECS, st.sampled_from(["team-billing", "team-other"])).map(
     lambda pair: {"metadata": {"name": "x", "namespace": pair[1]}, "spec": pair[0]}
@@ -209,6 +279,13 @@ def test_what_a_guess_stands_for_is_left_to_the_run() -> None:
     job = good_job()
     pod = job["spec"]["template"]["spec"]
     pod["containers"][0] |= {"image": str(Guess()), "env": [{"name": "DB_PASSWORD", "value": str(Guess())}]}
+    pod["containers"][0]["livenessProbe"] = {"httpGet": {"host": str(Guess())}}
+    pod["securityContext"] |= {
+        "seccompProfile": {"type": str(Guess())},
+        "seLinuxOptions": {"type": str(Guess())},
+        "sysctls": [{"name": str(Guess())}],
+    }
+    job["spec"]["template"]["metadata"] = {"annotations": {f"{APPARMOR}/report": str(Guess())}}
     job["metadata"]["namespace"] = str(Guess())
     assert broken(job, TEAM) == []
 

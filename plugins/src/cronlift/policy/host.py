@@ -1,9 +1,11 @@
-"""What reaches out of the Pod to its node: the Pod Security Standard `baseline`, as far as Jobs use it.
+"""What reaches out of the Pod to its node: the Pod Security Standard `baseline`; kernel.py has the rest of it.
 
-What is left out here (SELinux types, sysctls, procMount, AppArmor, Windows) the namespace's own admission refuses.
+A namespace refuses the Pods, not the Job: without this the Job is created, and no Pod of it ever comes. Windows'
+hostProcess has no rule because the API server takes it with hostNetwork alone.
 """
 
-from cronlift.policy.pods import POD, PodView, at, items, texts
+from cronlift.policy.expressions import has, listed
+from cronlift.policy.pods import POD, PodView, at, is_open, items, texts
 from cronlift.policy.rule import Breaches, Rule
 from cronlift.policy.team import BASELINE, RESTRICTED, TeamRules
 
@@ -13,6 +15,11 @@ _BASELINE_CAPABILITIES = (
     *("SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT"),
 )
 _RESTRICTED_CAPABILITIES = ("NET_BIND_SERVICE",)
+_HOOKS = (
+    *(("livenessProbe",), ("readinessProbe",), ("startupProbe",)),
+    *(("lifecycle", "postStart"), ("lifecycle", "preStop")),
+)
+_ASKING = tuple((*hook, action) for hook in _HOOKS for action in ("httpGet", "tcpSocket"))
 
 
 def _host_path(pod: PodView, team: TeamRules) -> Breaches:
@@ -49,8 +56,12 @@ def _capabilities(pod: PodView, team: TeamRules) -> Breaches:
             yield where, f"container {container.get('name')!r} adds {', '.join(more)}"
 
 
-def _listed(words: tuple[str, ...]) -> str:
-    return "[" + ", ".join(f"'{each}'" for each in words) + "]"
+def _host_probes(pod: PodView, team: TeamRules) -> Breaches:
+    for path, container in pod.containers():
+        for keys in _ASKING:
+            host = at(container, *keys).get("host")
+            if host and not is_open(host):
+                yield (*path, *keys, "host"), f"container {container.get('name')!r} has the node ask {host!r}"
 
 
 _SECURITY = "has(c.securityContext)"
@@ -103,10 +114,23 @@ RULES = (
         cel=(
             f"variables.containers.all(c, !({_SECURITY} && has(c.securityContext.capabilities) && "
             "has(c.securityContext.capabilities.add)) || c.securityContext.capabilities.add.all(a, a in "
-            f"(variables.level == '{RESTRICTED}' ? {_listed(_RESTRICTED_CAPABILITIES)} : "
-            f"{_listed(_BASELINE_CAPABILITIES)})))"
+            f"(variables.level == '{RESTRICTED}' ? {listed(_RESTRICTED_CAPABILITIES)} : "
+            f"{listed(_BASELINE_CAPABILITIES)})))"
         ),
         level=BASELINE,
         bad="containers: [{securityContext: {capabilities: {add: [SYS_ADMIN]}}}]",
+    ),
+    Rule(
+        id="host-probes",
+        what="Probes and lifecycle hooks ask their own Pod, not another host: the node asks, past every NetworkPolicy.",
+        cure="Remove host; or let the container itself ask, by exec.",
+        breaches=_host_probes,
+        cel=(
+            "variables.containers.all(c, "
+            + " && ".join(f"(!({has('c', *keys, 'host')}) || c.{'.'.join(keys)}.host == '')" for keys in _ASKING)
+            + ")"
+        ),
+        level=BASELINE,
+        bad="containers: [{livenessProbe: {tcpSocket: {host: db.example, port: 5432}}}]",
     ),
 )

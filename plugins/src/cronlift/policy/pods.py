@@ -27,6 +27,11 @@ class PodView:
             for index, each in items(self.spec, kind):
                 yield (*POD, kind, index), each
 
+    def security_contexts(self) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+        """Yield the Pod's security context with its path, then each container's."""
+        for path, owner in ((POD, self.spec), *self.containers()):
+            yield (*path, "securityContext"), at(owner, "securityContext")
+
     def volumes(self) -> Iterator[tuple[Path, Mapping[str, Any]]]:
         """Yield every volume with its path."""
         for index, each in items(self.spec, "volumes"):

@@ -6,11 +6,11 @@ A namespace refuses the Pods, not the Job: without this the Job is created, and 
 from collections.abc import Mapping
 from typing import Any
 
+from cronlift.policy.expressions import has
 from cronlift.policy.pods import POD, PodView, at, is_open, texts
 from cronlift.policy.rule import Breaches, Rule
 from cronlift.policy.team import RESTRICTED, TeamRules
 
-_SECCOMP = ("RuntimeDefault", "Localhost")
 _VOLUMES = (
     *("configMap", "csi", "downwardAPI", "emptyDir", "ephemeral"),
     *("persistentVolumeClaim", "projected", "secret"),
@@ -61,9 +61,9 @@ def _seccomp(pod: PodView, team: TeamRules) -> Breaches:
     whole = at(pod.spec, "securityContext", "seccompProfile").get("type")
     for path, container in pod.containers():
         said = at(container, "securityContext", "seccompProfile").get("type", whole)
-        if said not in _SECCOMP and not is_open(said):
+        if not said:
             where = (*path, "securityContext", "seccompProfile")
-            yield where, f"container {container.get('name')!r} has no seccompProfile of type {' or '.join(_SECCOMP)}"
+            yield where, f"container {container.get('name')!r} has no seccompProfile"
 
 
 def _volume_kinds(pod: PodView, team: TeamRules) -> Breaches:
@@ -77,13 +77,11 @@ def _volume_kinds(pod: PodView, team: TeamRules) -> Breaches:
 def _cel_each(wanted: str, whole: str = "") -> str:
     """Return that each container keeps something, or the Pod does and the container says nothing else."""
     field, _, test = wanted.partition(" ")
-    parts = field.split(".")
-    has = " && ".join(f"has(c.securityContext.{'.'.join(parts[: n + 1])})" for n in range(len(parts)))
-    own = f"has(c.securityContext) && {has}"
+    keys = ("securityContext", *field.split("."))
+    own = has("c", *keys)
     if not whole:
         return f"variables.containers.all(c, {own} && c.securityContext.{field} {test})"
-    pod_has = " && ".join(f"has(variables.pod.securityContext.{'.'.join(parts[: n + 1])})" for n in range(len(parts)))
-    pod = f"has(variables.pod.securityContext) && {pod_has} && variables.pod.securityContext.{field} {test}"
+    pod = f"{has('variables.pod', *keys)} && variables.pod.securityContext.{field} {test}"
     return f"variables.containers.all(c, {own} ? c.securityContext.{field} {test} : ({pod}))"
 
 
@@ -133,12 +131,12 @@ RULES = (
     ),
     Rule(
         id="seccomp",
-        what="Every container has the runtime's seccomp profile, or one of its own.",
+        what="Every container has a seccomp profile.",
         cure="Add securityContext: {seccompProfile: {type: RuntimeDefault}} to the Pod.",
         breaches=_seccomp,
-        cel=_cel_each(f"seccompProfile.type in ['{_SECCOMP[0]}', '{_SECCOMP[1]}']", "pod"),
+        cel=_cel_each("seccompProfile.type != ''", "pod"),
         level=RESTRICTED,
-        bad="securityContext: {seccompProfile: {type: Unconfined}}",
+        bad="securityContext: {seccompProfile: null}",
     ),
     Rule(
         id="volume-kinds",

@@ -5,7 +5,7 @@ from typing import Any
 
 from cronlift.errors import PolicyError
 from cronlift.job.documents import Document, Places
-from cronlift.policy import amounts, clear_text, host, identity, images, restricted
+from cronlift.policy import amounts, clear_text, host, identity, images, kernel, restricted
 from cronlift.policy.pods import Path, PodView
 from cronlift.policy.rule import Rule
 from cronlift.policy.team import LEVELS, TeamRules
@@ -15,6 +15,7 @@ RULES: tuple[Rule, ...] = (
     *images.RULES,
     *amounts.RULES,
     *host.RULES,
+    *kernel.RULES,
     *restricted.RULES,
     *clear_text.RULES,
 )
