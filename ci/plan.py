@@ -49,7 +49,7 @@ RULES: tuple[tuple[tuple[str, ...], tuple[str, ...]], ...] = (
     (("docs/import-a-crontab.md", "docs/cutover.md", "docs/migration.md"), (UNIT,)),
     (("docs/checks.md", "docs/observability.md"), (UNIT,)),
     (("docs/job-operator.md", "docs/migration.md"), (DAG_TESTS,)),
-    (("docs/rbac.md", "docs/chart-figures.md"), (CHART,)),
+    (("docs/rbac.md", "docs/chart-figures.md", "docs/clouds.md"), (CHART,)),
     (("docs/new-app.md", "docs/new-dag.md"), (LIVE,)),
     (("docs/*", "*.md", "LICENSE", ".editorconfig", ".gitattributes", ".gitignore"), ()),
 )
