@@ -133,6 +133,13 @@ def test_webhooks_of_a_host_that_hangs_hold_up_those_of_no_other(monkeypatch, ca
     ]  # fmt: skip
 
 
+def test_what_hung_in_the_round_before_comes_last():
+    routes = {team: {"emails": [f"{team}@example.com"], "webhook": "/x"} for team in "ab"}
+    found = notify.messages([event(team=team) for team in routes], routes, notify.State(NOW))
+    turns = [(each.team, each.target) for each in notify.in_turn(found, {("a", "mail")})]
+    assert turns == [("a", "webhook"), ("b", "mail"), ("b", "webhook"), ("a", "mail")]
+
+
 def test_a_server_that_refuses_is_given_the_next_message(capsys):
     smtp = {"host": "127.0.0.1", "port": 1, "security": "none", "from": "a@example.com"}
     [message] = notify.messages([event()], ROUTES, notify.State(NOW))

@@ -15,7 +15,7 @@ import ssl
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -153,6 +153,14 @@ def messages(events: Iterable[Event], routes: Mapping[str, Mapping[str, Any]], s
             news = tuple(event for event in found if event.team == team and event.key(target) not in state.told)
             if news:
                 yield Message(team, target, news)
+
+
+def in_turn(found: Iterable[Message], failed: Container[tuple[str, str]]) -> list[Message]:
+    """Return messages with those last whose team and target could not be told in the round before.
+
+    What hangs for one of them must not keep a server from all others, round after round.
+    """
+    return sorted(found, key=lambda message: (message.team, message.target) in failed)
 
 
 def after(
@@ -296,8 +304,15 @@ def remember(connection: "psycopg2.extensions.connection", state: State) -> None
         )
 
 
-def one_round(environment: Mapping[str, str], deliver: Callable[..., bool] = send) -> None:
+def one_round(
+    environment: Mapping[str, str], deliver: Callable[..., bool] = send, failed: set[tuple[str, str]] | None = None
+) -> None:
     """Look, tell, and write down what was told.
+
+    Args:
+        environment: The pod's.
+        deliver: Sends a message; tells whether it was taken.
+        failed: Team and target of what could not be sent in the round before; after it, in this one.
 
     Raises:
         psycopg2.Error: The database does not answer.
@@ -316,7 +331,8 @@ def one_round(environment: Mapping[str, str], deliver: Callable[..., bool] = sen
                 state = State(now, keys(events))
         done: dict[bool, list[Message]] = {True: [], False: []}
         silent: set[str] = set()
-        for message in messages(events, routes, state):
+        failed = set() if failed is None else failed
+        for message in in_turn(messages(events, routes, state), failed):
             sent = deliver(message, routes[message.team], environment, silent)
             done[sent].append(message)
             # Each message may take as long as its server lets it: the pod is alive as long as one after the other ends.
@@ -324,6 +340,8 @@ def one_round(environment: Mapping[str, str], deliver: Callable[..., bool] = sen
             if sent:
                 # `until` waits for the end of the round: what comes after this message is not told yet.
                 remember(connection, State(state.until, after(state, events, done[True], [], now).told))
+        failed.clear()
+        failed.update((message.team, message.target) for message in done[False])
         new = after(state, events, done[True], done[False], now)
         # Once a minute, or when there is something to remember: each write makes a row that PostgreSQL must clean up.
         if text is None or new.told != state.told or new.until - state.until > timedelta(minutes=1):
@@ -332,10 +350,11 @@ def one_round(environment: Mapping[str, str], deliver: Callable[..., bool] = sen
 
 def main() -> int:
     """Go on for ever, or with --once one round."""
+    failed: set[tuple[str, str]] = set()
     while True:
         started = time.monotonic()
         try:
-            one_round(os.environ)
+            one_round(os.environ, failed=failed)
         except psycopg2.Error as error:
             print(f"Nothing was looked at: {str(error).strip()}", file=sys.stderr, flush=True)
             if "--once" in sys.argv:
