@@ -8,7 +8,9 @@ A label `deployment` tells releases apart, `team` is the DAG's bundle.
 import http.client
 import http.server
 import os
+import queue
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Iterable, Iterator
@@ -21,7 +23,7 @@ STATEMENT_TIMEOUT_MS = 10_000
 """Below Prometheus' scrape timeout (10 s by default): a slow database must not pile up queries."""
 
 API_SECONDS = 3
-"""With the 5 s for a new connection to the database still below the scrape timeout, when both hang."""
+"""Below the scrape timeout, also when the database hangs meanwhile."""
 
 HELP = {
     "cronlift_api_up": "1 when Airflow's API server answers.",
@@ -195,14 +197,35 @@ class Database:
             return [Sample("cronlift_database_up", 0)]
 
 
-def api_samples(url: str) -> Iterator[Sample]:
-    """Ask the API server's ping, which needs no database, and yield whether it answers."""
-    try:
-        with urllib.request.urlopen(url, timeout=API_SECONDS):  # noqa: S310 - a Service of the release
-            yield Sample("cronlift_api_up", 1)
-    except (OSError, http.client.HTTPException) as error:
-        print(f"The API server does not answer: {error}", file=sys.stderr, flush=True)
-        yield Sample("cronlift_api_up", 0)
+class Ping:
+    """One question to the API server's ping, which needs no database; asked while the database is.
+
+    In a thread, because no time limit of urllib holds for the look-up of the name: where DNS is away, the database's
+    metrics must come all the same.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._deadline = time.monotonic() + API_SECONDS
+        self._answer: queue.SimpleQueue[str] = queue.SimpleQueue()
+        threading.Thread(target=self._ask, daemon=True).start()
+
+    def sample(self) -> Sample:
+        """Return whether it answers, in time."""
+        try:
+            problem = self._answer.get(timeout=max(0, self._deadline - time.monotonic()))
+        except queue.Empty:
+            problem = f"no answer in {API_SECONDS} s"
+        if problem:
+            print(f"The API server does not answer: {problem}", file=sys.stderr, flush=True)
+        return Sample("cronlift_api_up", 0 if problem else 1)
+
+    def _ask(self) -> None:
+        try:
+            with urllib.request.urlopen(self._url, timeout=API_SECONDS):  # noqa: S310 - a Service of the release
+                self._answer.put("")
+        except (OSError, http.client.HTTPException) as error:
+            self._answer.put(str(error) or type(error).__name__)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -217,7 +240,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path != "/metrics":
             return self._answer(404, "/metrics and /healthz are here\n")
         started = time.monotonic()
-        samples = [*self.database.samples(), *api_samples(os.environ["CRONLIFT_API_PING"])]
+        ping = Ping(os.environ["CRONLIFT_API_PING"])
+        samples = [*self.database.samples(), ping.sample()]
         text = render(samples, os.environ["CRONLIFT_DEPLOYMENT"])
         print(f"Answered in {time.monotonic() - started:.2f} s", flush=True)
         return self._answer(200, text)

@@ -1,8 +1,10 @@
 {{/*
 cronlift.job: a plain Job whose name ends in the hash of its own Pod: the same settings are the same Job (nothing to
 do), others are a new one. No hook, so that `--wait`, Argo CD and Flux cannot deadlock on it.
-A Job that has failed for good would never run again, because a corrected Secret changes no name: so it is tried for
-ever, by the kubelet in the one Pod (OnFailure), which waits five minutes at most between two tries and reads Secrets anew.
+A Job that has failed for good would never run again, because a corrected Secret changes no name: so it is tried for a
+day, by the kubelet in the one Pod (OnFailure), which waits five minutes at most between two tries and reads Secrets anew.
+Not longer, because helm forgets the Jobs of an upgrade that failed, and a downgrade only three times more: it must not
+find a moment without Airflow days later.
 Scope: dict "root" $ "component" "migrate" "spec" the Pod's spec as text "scripts" contents of what it runs.
 */}}
 {{- define "cronlift.job" -}}
@@ -12,13 +14,13 @@ kind: Job
 metadata:
   {{- include "cronlift.metadata" (dict "root" .root "component" .component "name" (printf "%s-%s-%s" (include "cronlift.fullname" .root) .component $hash)) | nindent 2 }}
 spec:
-  # The largest that Kubernetes takes.
-  backoffLimit: 2147483647
+  {{- $isDown := and (eq .component "migrate") (not (empty .root.Values.migrate.downgradeTo)) }}
+  backoffLimit: {{ $isDown | ternary 3 300 }}
   template:
     metadata:
       {{- include "cronlift.job.podMetadata" . | nindent 6 }}
     spec:
-      restartPolicy: OnFailure
+      restartPolicy: {{ $isDown | ternary "Never" "OnFailure" }}
       {{- .spec | nindent 6 }}
 {{- end }}
 

@@ -23,7 +23,7 @@ Scope: the root. Used by the release's default deny and by every team's policy.
 */}}
 {{- define "cronlift.network.dns" -}}
 - ports:
-    {{- range .Values.networkPolicy.dnsPorts }}
+    {{- range .Values.networkPolicy.dnsPorts | default (list 53 5353) }}
     - {port: {{ . }}, protocol: UDP}
     - {port: {{ . }}, protocol: TCP}
     {{- end }}
