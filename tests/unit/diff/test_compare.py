@@ -137,6 +137,14 @@ def test_a_file_that_does_not_import_removes_no_dag() -> None:
     assert warning.say(str).startswith("dags/demo/x.py does not import on one side")
 
 
+def test_folder_that_airflow_cannot_list_is_said_and_nothing_of_its_team_is_gone_or_new() -> None:
+    why = Finding("dags/demo", None, "again is a symbolic link to a folder", kind="deliverable")
+    for before, after in ((side([dag()]), side([], (why,))), (side([], (why,)), side([dag()]))):
+        found = compare("main", before, after, ["demo"], AT)
+        assert (found.dags, found.images, found.hours) == ((), (), ())
+        assert [each.about for each in found.warnings] == ["dags/demo"]
+
+
 def test_a_team_is_compared_key_by_key() -> None:
     changed = replace(TEAM, settings={"owners": ["@a", "@b"], "namespace": "n"})
     found = compare("main", side([]), side([], team=changed), [], AT)

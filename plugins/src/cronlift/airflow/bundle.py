@@ -185,12 +185,13 @@ class GitSyncBundle(BaseDagBundle):
         use.acquire()  # type: ignore[no-untyped-call]
         if self._use:
             self._use.release()  # type: ignore[no-untyped-call]
-        self._use, self._used_at = use, now
+        self._use = use
         for version in self._store.known_versions():
             if not get_bundle_tracking_file(self.name, version).exists():
                 with BundleVersionLock(self.name, version):  # type: ignore[no-untyped-call]
                     log.debug("Bundle %s: version %s is tracked from now on", self.name, version)
         self._store.prune()
+        self._used_at = now
 
     def _tell(self, outcome: Outcome) -> None:
         """Say what changed, once; and measure."""

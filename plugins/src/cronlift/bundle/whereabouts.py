@@ -136,7 +136,7 @@ def _judge_bundles(pod: Pod, targets: Mapping[str, str], contains: Contains) -> 
             yield Fact(subject, Mark.NOTE, f"{row['dags']} DAGs; it is not copied, so its commit is that of the link")
         elif state["refusal"]:
             yield Fact(subject, Mark.BAD, f"stays at {_shown(state)}: {state['refusal']}")
-        elif (target := targets.get(state["link"], "")) and not _has(state["commit"], target, contains):
+        elif (target := targets.get(state.get("link", ""), "")) and not _has(state["commit"], target, contains):
             yield Fact(subject, Mark.BAD, f"is at {_shown(state)}, which has not {target[:SHORT]} yet")
         elif state["checked_seconds_ago"] > STALE_SECONDS:
             age = f"{state['checked_seconds_ago']:.0f} s"

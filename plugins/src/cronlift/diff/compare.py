@@ -9,7 +9,7 @@ from cronlift.diff.concerns import concerns
 from cronlift.diff.hours import hours
 from cronlift.diff.model import DagChange, Diff, FieldChange, ImageChange, Kind, Side
 from cronlift.diff.words import amounts, listed, said, schedule
-from cronlift.facts.model import DagFacts, TaskFacts
+from cronlift.facts.model import DagFacts, FileFacts, TaskFacts
 from cronlift.teams.model import TeamEntry
 
 RUNS_SHOWN = 3
@@ -30,7 +30,10 @@ def compare(base: str, before: Side, after: Side, teams: Sequence[str], at: date
         at: The moment from which next runs are told, aware.
     """
     old, new = dags_of(before), dags_of(after)
-    broken = {file.path for side in (before, after) for file in side.files if is_broken(side, file.path)}
+    told = {file.path for side in (before, after) for file in side.files if is_broken(side, file.path)}
+    # Of a folder that no bundle takes over, no file was read: nothing of the team is gone, or new.
+    unread = {file.team for side in (before, after) for file in side.files if is_refused(file)}
+    broken = told | {file.path for side in (before, after) for file in side.files if file.team in unread}
     whole_old, whole_new = ([dag for dag in side.values() if dag.file not in broken] for side in (old, new))
     changes = [
         change
@@ -44,7 +47,7 @@ def compare(base: str, before: Side, after: Side, teams: Sequence[str], at: date
         dags=tuple(changes),
         images=_images(whole_old, whole_new),
         hours=hours(whole_old, whole_new, at),
-        warnings=concerns(before, after, broken, at),
+        warnings=concerns(before, after, told, broken, at),
     )
 
 
@@ -61,6 +64,11 @@ def is_broken(side: Side, path: str) -> bool:
     """Tell a file of which DAGs may be missing, because it does not import."""
     kinds = {each.kind for file in side.files if file.path == path for each in file.findings}
     return bool(kinds - {"advice", "varying", "timetable"})
+
+
+def is_refused(file: FileFacts) -> bool:
+    """Tell whether this stands for a whole folder over which Airflow would fail."""
+    return any(each.kind == "deliverable" for each in file.findings)
 
 
 def _dag(old: DagFacts | None, new: DagFacts | None, broken: set[str]) -> DagChange | None:

@@ -10,19 +10,20 @@ from cronlift.facts.model import DagFacts
 _RUNS_OF_THE_PAST = "Write catchup=False, unless the past is to be run."
 
 
-def concerns(before: Side, after: Side, broken: set[str], at: datetime) -> tuple[Concern, ...]:
+def concerns(before: Side, after: Side, told: set[str], broken: set[str], at: datetime) -> tuple[Concern, ...]:
     """Return all of them, in order of what they are about.
 
     Args:
         before: The DAGs of the base.
         after: The DAGs of the working tree.
-        broken: Files that do not import on a side: what is missing of them is not removed.
+        told: Files that do not import on a side, and folders that Airflow cannot list: each is said.
+        broken: The same, with all files of these folders: what is missing of them is not removed.
         at: The moment from which next runs were told, aware.
     """
     old, new = ({dag.dag_id: dag for file in side.files for dag in file.dags} for side in (before, after))
     removed = [old[dag_id] for dag_id in old if dag_id not in new and old[dag_id].file not in broken]
     added = [new[dag_id] for dag_id in new if dag_id not in old and new[dag_id].file not in broken]
-    found = [*_unread(broken), *_removed(removed, added)]
+    found = [*_unread(told), *_removed(removed, added)]
     for dag in added:
         found += _added(dag, at)
     for dag_id in old:
@@ -31,8 +32,8 @@ def concerns(before: Side, after: Side, broken: set[str], at: datetime) -> tuple
     return tuple(sorted(found, key=lambda each: (each.about, each.what)))
 
 
-def _unread(broken: set[str]) -> Iterator[Concern]:
-    for path in broken:
+def _unread(told: set[str]) -> Iterator[Concern]:
+    for path in told:
         what = "does not import on one side, so its DAGs are not compared"
         yield Concern(path, what, "`cronlift check` says why.")
 
