@@ -108,7 +108,7 @@ class Attacker:
             time.sleep(0.3)
         return str(status["podIP"])
 
-    def answer(self, timeout_seconds: float = 60) -> Any:
+    def answer(self, timeout_seconds: float = 120) -> Any:
         """Wait for its end and return what it printed."""
         deadline = time.monotonic() + timeout_seconds
         while (phase := get("pod", self._name, self._where)["status"].get("phase")) not in ("Succeeded", "Failed"):
